@@ -1,0 +1,174 @@
+"""Every exception of msgr, in one tree.
+
+::
+
+    MsgrError
+    ├── LocalError              the caller asked for something that cannot be
+    │   ├── ConfigError         an address, name or setting that makes no sense
+    │   │   └── KeyringError    a keyring that cannot be read, or holds no such key
+    │   ├── StateError          called when the connection cannot do it (say, after close)
+    │   └── MessageTooLarge     more than the limits allow to be sent
+    ├── PeerError               the peer broke a rule; `rule` names it
+    │   ├── DecodeError         bytes that are not a value of the declared layout
+    │   │   └── ShortRead       fewer bytes than the layout needs
+    │   ├── BannerError         not a banner, or one we cannot go on from
+    │   ├── FrameError          a frame that cannot be taken apart
+    │   │   ├── FrameTooLarge   a length beyond the limits
+    │   │   ├── ChecksumError   a crc that does not match
+    │   │   └── IntegrityError  an AES-GCM tag that does not match
+    │   ├── UnexpectedFrame     a frame that the state does not take
+    │   ├── AuthError           an authentication step with the wrong content
+    │   │   └── SignatureError  an AUTH_SIGNATURE that does not match
+    │   ├── IdentError          an identity that is not the one meant, or not complete
+    │   └── Refused             one end said no, within the rules
+    │       ├── AuthRefused     with its result code, methods and modes
+    │       └── FeaturesMissing with the missing feature bits
+    └── ConnectionLost          the stream ended before its time
+        ├── ConnectFailed       nobody there
+        ├── TimedOut            a deadline of `Timeouts` passed
+        └── NoncesExhausted     the next frame would repeat a nonce
+
+A message says what came, what was expected, and the rule's id in brackets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class MsgrError(Exception):
+    """The root of everything that msgr raises on purpose."""
+
+
+class LocalError(MsgrError):
+    """The caller asked for something that cannot be."""
+
+
+class ConfigError(LocalError, ValueError):
+    """An address, a name or a setting makes no sense."""
+
+
+class KeyringError(ConfigError):
+    """A keyring cannot be read, or does not hold the key asked for."""
+
+
+class StateError(LocalError):
+    """The object cannot do this in the state it is in."""
+
+
+class MessageTooLarge(LocalError):
+    """A message is larger than the limits allow to be sent."""
+
+
+class PeerError(MsgrError):
+    """The peer broke a rule of the protocol.
+
+    `rule` is the id of that rule in the spec.
+    """
+
+    def __init__(self, text: str, *, rule: str) -> None:
+        super().__init__(text, rule)
+        self.text = text
+        self.rule = rule
+
+    def __str__(self) -> str:
+        return f"{self.text} [{self.rule}]"
+
+
+class DecodeError(PeerError):
+    """Bytes are not a value of the declared layout."""
+
+
+class ShortRead(DecodeError):
+    """Fewer bytes are there than the layout needs."""
+
+    def __init__(self, *, needed: int, left: int, rule: str = "WIRE-1") -> None:
+        super().__init__(f"{needed} bytes needed, {left} left", rule=rule)
+        self.needed = needed
+        self.left = left
+
+
+class BannerError(PeerError):
+    """The first bytes are not a banner, or not one we can go on from."""
+
+
+class FrameError(PeerError):
+    """A frame cannot be taken apart."""
+
+
+class FrameTooLarge(FrameError):
+    """A frame announces more bytes than the limits allow."""
+
+
+class ChecksumError(FrameError):
+    """A crc does not match the bytes it covers."""
+
+
+class IntegrityError(FrameError):
+    """An AES-GCM tag does not match: the bytes are not the peer's, or not in their order."""
+
+
+class UnexpectedFrame(PeerError):
+    """A frame came in a state that does not take it."""
+
+    def __init__(self, *, got: str, allowed: Iterable[str], state: str, rule: str = "STATE-1") -> None:
+        self.got = got
+        self.allowed = tuple(sorted(allowed))
+        self.state = state
+        super().__init__(f"{got} in {state}, which takes {', '.join(self.allowed) or 'nothing'}", rule=rule)
+
+
+class AuthError(PeerError):
+    """An authentication step has the wrong content."""
+
+
+class SignatureError(AuthError):
+    """An AUTH_SIGNATURE does not cover the bytes that were sent."""
+
+
+class IdentError(PeerError):
+    """The peer's identity is not the one meant, or not complete."""
+
+
+class Refused(PeerError):
+    """One end said no, within the rules."""
+
+
+class AuthRefused(Refused):
+    """Authentication ended with a refusal.
+
+    `result` is the negative errno that was (or would be) sent; `methods` and `modes` are what the refusing end allows.
+    """
+
+    def __init__(
+        self, text: str, *, result: int, methods: Iterable[int] = (), modes: Iterable[int] = (), rule: str = "AUTH-5"
+    ) -> None:
+        super().__init__(text, rule=rule)
+        self.result = result
+        self.methods = tuple(methods)
+        self.modes = tuple(modes)
+
+
+class FeaturesMissing(Refused):
+    """The peer needs feature bits that the other end does not have: `mask`."""
+
+    def __init__(self, mask: int, *, rule: str = "IDENT-3") -> None:
+        bits = ", ".join(str(bit) for bit in range(mask.bit_length()) if mask >> bit & 1)
+        super().__init__(f"feature bits {bits} are missing", rule=rule)
+        self.mask = mask
+
+
+class ConnectionLost(MsgrError):
+    """The stream ended before its time."""
+
+
+class ConnectFailed(ConnectionLost):
+    """No connection could be made: nobody there."""
+
+
+class TimedOut(ConnectionLost):
+    """A deadline passed; the text names the step that was waited for."""
+
+
+class NoncesExhausted(ConnectionLost):
+    """The next frame would repeat an AES-GCM nonce, so the connection has to end (FRAME-11)."""

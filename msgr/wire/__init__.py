@@ -1,0 +1,56 @@
+"""Floor 1: bytes and plain values; it has never heard of a frame.
+
+`Reader` walks through bytes, codecs name the wire types, `Record` declares layouts from them, and on top of these
+stand the values that every other floor uses: addresses, entity names, timestamps, feature words and the checksum.
+"""
+
+from __future__ import annotations
+
+from .address import AddressType, Endpoint, EntityAddr, IPAddress, address, address_vector
+from .checksum import PREAMBLE_SEED, SEGMENT_SEED, checksum
+from .codec import Codec, Fixed, Raw, Vec, blob, boolean, i16, i32, i64, named, text, u8, u16, u32, u64
+from .cursor import Octets, Reader
+from .entity import EntityName, EntityType, type_name
+from .features import MSG_ADDR2, SUPPORTED, BannerFeature, ConnectionFeatures
+from .record import Nested, Record, layout
+from .time import Timestamp
+
+__all__ = [
+    "MSG_ADDR2",
+    "PREAMBLE_SEED",
+    "SEGMENT_SEED",
+    "SUPPORTED",
+    "AddressType",
+    "BannerFeature",
+    "Codec",
+    "ConnectionFeatures",
+    "Endpoint",
+    "EntityAddr",
+    "EntityName",
+    "EntityType",
+    "Fixed",
+    "IPAddress",
+    "Nested",
+    "Octets",
+    "Raw",
+    "Reader",
+    "Record",
+    "Timestamp",
+    "Vec",
+    "address",
+    "address_vector",
+    "blob",
+    "boolean",
+    "checksum",
+    "i16",
+    "i32",
+    "i64",
+    "layout",
+    "named",
+    "text",
+    "type_name",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+]
