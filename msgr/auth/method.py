@@ -1,0 +1,131 @@
+"""What an authentication method is: blobs in, blobs out.
+
+A *method* is a long-lived setting (a name and its key, a keyring). For each connection it opens a *conversation*, which
+holds the state of that one handshake. The core carries the blobs in AUTH_REQUEST, AUTH_REPLY_MORE, AUTH_REQUEST_MORE
+and AUTH_DONE, and turns a server's `Denied` into AUTH_BAD_METHOD; methods know nothing of frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, unique
+from typing import Protocol, TypeAlias
+
+from ..frame import Mode
+from ..wire import EntityName
+
+Dice: TypeAlias = Callable[[int], bytes]
+"""Returns that many random bytes; `secrets.token_bytes` in earnest, a fixed stream in vectors."""
+
+
+@unique
+class AuthMethod(IntEnum):
+    """The numbers of the methods."""
+
+    NONE = 1
+    CEPHX = 2
+    GSS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The secrets that a finished conversation leaves to the connection.
+
+    `session_key` signs (empty with method none); `connection_secret` feeds AES-GCM (64 bytes in secure mode, else empty).
+    """
+
+    session_key: bytes = field(repr=False)
+    connection_secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a server's conversation found the peer to be; `caps` maps a service's name to its capability text."""
+
+    name: EntityName
+    global_id: int
+    caps: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """The server asks for another step: AUTH_REPLY_MORE with this payload."""
+
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The server is satisfied: AUTH_DONE with this payload."""
+
+    payload: bytes = field(repr=False)
+    identity: Identity
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The server refuses: AUTH_BAD_METHOD with this negative errno. `reason` stays at home: peers are never told why."""
+
+    result: int
+    reason: str
+
+
+Verdict: TypeAlias = More | Done | Denied
+
+
+class ClientConversation(Protocol):
+    """A client's side of one handshake.
+
+    `more` and `done` raise AuthError (or DecodeError) when the server's blob is not what it must be.
+    """
+
+    def begin(self) -> bytes:
+        """Return the payload of AUTH_REQUEST."""
+
+    def more(self, payload: bytes) -> bytes:
+        """Take the payload of AUTH_REPLY_MORE and return that of AUTH_REQUEST_MORE."""
+
+    def done(self, payload: bytes, *, global_id: int, mode: Mode) -> Keys:
+        """Take the payload of AUTH_DONE and return the keys."""
+
+
+class ClientMethod(Protocol):
+    """A method as a client uses it."""
+
+    @property
+    def number(self) -> AuthMethod:
+        """The number on the wire."""
+
+    @property
+    def modes(self) -> frozenset[Mode]:
+        """The modes that this method can key."""
+
+    def converse(self, dice: Dice, *, now: float) -> ClientConversation:
+        """Open the conversation of one connection at wall-clock time `now`, in seconds."""
+
+
+class ServerConversation(Protocol):
+    """A server's side of one handshake. Nothing that a client sends makes it raise: bad blobs are `Denied`."""
+
+    def begin(self, payload: bytes, *, mode: Mode) -> Verdict:
+        """Take the payload of AUTH_REQUEST; `mode` is the connection mode that the server chose."""
+
+    def more(self, payload: bytes) -> Verdict:
+        """Take the payload of AUTH_REQUEST_MORE."""
+
+
+class ServerMethod(Protocol):
+    """A method as a server uses it."""
+
+    @property
+    def number(self) -> AuthMethod:
+        """The number on the wire."""
+
+    @property
+    def modes(self) -> frozenset[Mode]:
+        """The modes that this method can key."""
+
+    def converse(self, dice: Dice, *, now: float) -> ServerConversation:
+        """Open the conversation of one connection at wall-clock time `now`, in seconds."""
