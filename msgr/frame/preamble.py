@@ -1,0 +1,82 @@
+"""The 32 bytes that begin every frame (FRAME-2).
+
+======  =====  ======================================================================
+offset  size   field
+======  =====  ======================================================================
+0       u8     tag
+1       u8     number of segments, 1 to 4
+2 + 6i  u32    length of segment i, without padding, checksum or tag
+6 + 6i  u16    alignment that the sender suggests for it
+26      u8     flags; bit 0: the segments are compressed
+27      u8     reserved
+28      u32    checksum of bytes 0 to 27, seed 0
+======  =====  ======================================================================
+
+Slots beyond the number of segments are sent as zeros and not looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from ..errors import ChecksumError, FrameError, FrameTooLarge
+from ..wire import PREAMBLE_SEED, Octets, checksum
+from .tag import parse_tag, tag_name
+
+_LAYOUT: Final = Struct("<BB" + "IH" * 4 + "BBI")
+assert _LAYOUT.size == 32  # FRAME-2
+SIZE: Final = _LAYOUT.size
+
+MAX_SEGMENTS: Final = 4
+ALIGNMENTS: Final = (8, 8, 8, 4096)
+COMPRESSED: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLimits:
+    """How many bytes a peer may announce for each of the four segments."""
+
+    segments: tuple[int, int, int, int]
+
+    def check(self, preamble: Preamble) -> None:
+        """Raise FrameTooLarge where a segment is announced longer than its limit (FRAME-9)."""
+        for index, (length, limit) in enumerate(zip(preamble.lengths, self.segments, strict=False)):
+            if length > limit:
+                raise FrameTooLarge(
+                    f"{tag_name(preamble.tag)} announces {length} bytes in segment {index}, {limit} are allowed",
+                    rule="FRAME-9",
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Preamble:
+    """What the first 32 bytes of a frame say."""
+
+    tag: int
+    lengths: tuple[int, ...]
+    compressed: bool = False
+
+    def encode(self) -> bytes:
+        """Return the 32 bytes, checksum included."""
+        count = len(self.lengths)
+        slots = [0] * 8
+        slots[0 : 2 * count : 2] = self.lengths
+        slots[1 : 2 * count : 2] = ALIGNMENTS[:count]
+        head = _LAYOUT.pack(self.tag, count, *slots, COMPRESSED if self.compressed else 0, 0, 0)[:-4]
+        return head + checksum(head, PREAMBLE_SEED).to_bytes(4, "little")
+
+    @classmethod
+    def decode(cls, data: Octets) -> Preamble:
+        """Take 32 bytes apart; raises ChecksumError (FRAME-3) and FrameError (FRAME-1, FRAME-4)."""
+        tag, count, l0, _, l1, _, l2, _, l3, _, flags, _, expected = _LAYOUT.unpack(data)
+        actual = checksum(memoryview(data)[:-4], PREAMBLE_SEED)
+        if actual != expected:
+            raise ChecksumError(f"preamble checksum {expected:#010x}, its bytes give {actual:#010x}", rule="FRAME-3")
+        if not 1 <= count <= MAX_SEGMENTS:
+            raise FrameError(f"{tag_name(tag)} with {count} segments, 1 to {MAX_SEGMENTS} are possible", rule="FRAME-1")
+        lengths = (l0, l1, l2, l3)[:count]
+        if count > 1 and not lengths[-1]:
+            raise FrameError(f"{tag_name(tag)} with {count} segments, the last one empty", rule="FRAME-4")
+        return cls(parse_tag(tag), lengths, bool(flags & COMPRESSED))

@@ -1,0 +1,120 @@
+"""Floor 3: what frames say, one declared class a tag.
+
+`to_frame` and `of_frame` lead from payloads to frames and back; the layouts are the classes' fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+from ..errors import FrameError
+from ..frame import Frame, tag_name
+from .banner import Banner
+from .handshake import (
+    SIGNATURE_SIZE,
+    AuthBadMethod,
+    AuthDone,
+    AuthReplyMore,
+    AuthRequest,
+    AuthRequestMore,
+    AuthSignature,
+    CompressionDone,
+    CompressionRequest,
+    Hello,
+)
+from .session import (
+    LOSSY,
+    ClientIdent,
+    ConnectSeq,
+    Cookie,
+    GlobalSeq,
+    IdentMissingFeatures,
+    Seq,
+    ServerIdent,
+    SessionReconnect,
+    SessionReconnectOk,
+    SessionReset,
+    SessionRetry,
+    SessionRetryGlobal,
+    Wait,
+)
+from .traffic import HEADER_SIZE, Ack, Keepalive, KeepaliveAck, MessageHeader
+
+Control: TypeAlias = (
+    Hello
+    | AuthRequest
+    | AuthBadMethod
+    | AuthReplyMore
+    | AuthRequestMore
+    | AuthDone
+    | AuthSignature
+    | ClientIdent
+    | ServerIdent
+    | IdentMissingFeatures
+    | SessionReconnect
+    | SessionReset
+    | SessionRetry
+    | SessionRetryGlobal
+    | SessionReconnectOk
+    | Wait
+    | Keepalive
+    | KeepaliveAck
+    | Ack
+    | CompressionRequest
+    | CompressionDone
+)
+"""The payload of any frame but MESSAGE."""
+
+CONTROL: Final[Mapping[int, type[Control]]] = {cls.tag: cls for cls in Control.__args__}
+"""The payload class of each tag but MESSAGE."""
+
+
+def to_frame(payload: Control) -> Frame:
+    """Return the frame that says `payload`."""
+    return Frame(payload.tag, (payload.encode(),))
+
+
+def of_frame(frame: Frame) -> Control:
+    """Return what a control frame says; raises FrameError and DecodeError."""
+    if len(frame.segments) != 1:
+        raise FrameError(f"{tag_name(frame.tag)} with {len(frame.segments)} segments, it has one", rule="FRAME-14")
+    return CONTROL[frame.tag].decode(frame.segments[0])
+
+
+__all__ = [
+    "CONTROL",
+    "HEADER_SIZE",
+    "LOSSY",
+    "SIGNATURE_SIZE",
+    "Ack",
+    "AuthBadMethod",
+    "AuthDone",
+    "AuthReplyMore",
+    "AuthRequest",
+    "AuthRequestMore",
+    "AuthSignature",
+    "Banner",
+    "ClientIdent",
+    "CompressionDone",
+    "CompressionRequest",
+    "ConnectSeq",
+    "Control",
+    "Cookie",
+    "GlobalSeq",
+    "Hello",
+    "IdentMissingFeatures",
+    "Keepalive",
+    "KeepaliveAck",
+    "MessageHeader",
+    "Seq",
+    "ServerIdent",
+    "SessionReconnect",
+    "SessionReconnectOk",
+    "SessionReset",
+    "SessionRetry",
+    "SessionRetryGlobal",
+    "Wait",
+    "of_frame",
+    "to_frame",
+]
