@@ -32,7 +32,7 @@ class AuthMethod(IntEnum):
 class Keys:
     """The secrets that a finished conversation leaves to the connection.
 
-    `session_key` signs (empty with method none); `connection_secret` feeds AES-GCM (64 bytes in secure mode, else empty).
+    `session_key` signs (empty with method none); `connection_secret` feeds AES-GCM: 64 bytes in secure mode, else none.
     """
 
     session_key: bytes = field(repr=False)
@@ -66,7 +66,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The server refuses: AUTH_BAD_METHOD with this negative errno. `reason` stays at home: peers are never told why."""
+    """The server refuses: AUTH_BAD_METHOD with this negative errno. `reason` stays at home: no peer is told why."""
 
     result: int
     reason: str
@@ -95,8 +95,8 @@ class ClientMethod(Protocol):
     """A method as a client uses it."""
 
     @property
-    def number(self) -> AuthMethod:
-        """The number on the wire."""
+    def number(self) -> int:
+        """The number on the wire, an `AuthMethod` where it has a name."""
 
     @property
     def modes(self) -> frozenset[Mode]:
@@ -120,8 +120,8 @@ class ServerMethod(Protocol):
     """A method as a server uses it."""
 
     @property
-    def number(self) -> AuthMethod:
-        """The number on the wire."""
+    def number(self) -> int:
+        """The number on the wire, an `AuthMethod` where it has a name."""
 
     @property
     def modes(self) -> frozenset[Mode]:

@@ -59,12 +59,19 @@ class FrameDecoder:
             self._start = 0
         self._buffer += data
 
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes of the stream, `size` at most, without taking them."""
+        with memoryview(self._buffer) as whole:
+            return bytes(whole[self._start : self._start + size])
+
     def take_raw(self, size: int) -> bytes | None:
-        """Take `size` bytes that are not a frame (the banner), or None while fewer are there."""
+        """Take `size` bytes as they are (the banner is no frame), or None while fewer are there."""
         if self.pending < size:
             return None
-        raw = bytes(memoryview(self._buffer)[self._start : self._start + size])
+        raw = self.peek(size)
         self._start += size
+        if self.tap is not None:
+            self.tap(raw)
         return raw
 
     def next_frame(self) -> Frame | None:
@@ -74,8 +81,6 @@ class FrameDecoder:
             raw = self.take_raw(self.mode.head_size)
             if raw is None:
                 return None
-            if self.tap is not None:
-                self.tap(raw)
             head = self._head = self._open_head(raw)
         end = self._start + head.body_size
         if len(self._buffer) < end:

@@ -79,7 +79,10 @@ def of_frame(frame: Frame) -> Control:
     """Return what a control frame says; raises FrameError and DecodeError."""
     if len(frame.segments) != 1:
         raise FrameError(f"{tag_name(frame.tag)} with {len(frame.segments)} segments, it has one", rule="FRAME-14")
-    return CONTROL[frame.tag].decode(frame.segments[0])
+    payload = CONTROL.get(frame.tag)
+    if payload is None:
+        raise FrameError(f"{tag_name(frame.tag)} is not the tag of a control frame", rule="FRAME-15")
+    return payload.decode(frame.segments[0])
 
 
 __all__ = [

@@ -17,7 +17,7 @@ from typing import Annotated, Final
 
 from ..errors import BannerError
 from ..frame import Revision
-from ..wire import BannerFeature, Octets, Record, u64
+from ..wire import BannerFeature, Octets, Reader, Record, u64
 
 PREFIX: Final = b"ceph v2\n"
 HEAD_SIZE: Final = len(PREFIX) + 2
@@ -60,8 +60,10 @@ class Banner(Record):
     @classmethod
     def of_wire(cls, data: Octets) -> Banner:
         """Take a whole banner apart; bytes beyond the two words are ignored. Raises BannerError and ShortRead."""
-        size = payload_size(data)
-        return cls.decode(memoryview(data)[HEAD_SIZE : HEAD_SIZE + size])
+        check_prefix(data)
+        reader = Reader(data)
+        size = payload_size(reader.view(HEAD_SIZE))
+        return cls.read(reader.within(size))
 
     def revision_with(self, peer: Banner) -> Revision:
         """Return the revision that the two ends speak: 2.1 if both support it (BANNER-5)."""

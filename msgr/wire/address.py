@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from enum import IntEnum, unique
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
+from struct import error as struct_error
 from typing import Final, Self, TypeAlias
 
 from ..errors import ConfigError, DecodeError, ShortRead
@@ -111,7 +112,10 @@ class EntityAddr:
             ip = ip_address(host)
         except ValueError:
             raise ConfigError(f"{written!r}: {endpoint.host!r} is not an IP address") from None
-        return cls(endpoint.type, endpoint.nonce, ip, endpoint.port, scope_id=_decimal(zone) or 0)
+        scope = _decimal(zone) if zone else 0
+        if scope is None or scope > 0xFFFFFFFF or (zone and ip.version == 4):
+            raise ConfigError(f"{written!r}: a zone is the number of an interface, and of IPv6 only")
+        return cls(endpoint.type, endpoint.nonce, ip, endpoint.port, scope_id=scope)
 
     def __str__(self) -> str:
         prefix = _NAMES.get(AddressType(self.type), "?") if self.type in _NAMES else f"type-{self.type}"
@@ -136,9 +140,12 @@ class EntityAddr:
         return bytes(_LARGEST)
 
     def encode(self) -> bytes:
-        """Return the modern form, with its marker."""
-        sockaddr = self.sockaddr()
-        body = _FIXED.pack(self.type, self.nonce, len(sockaddr)) + sockaddr
+        """Return the modern form, with its marker; raises ConfigError where a number does not fit."""
+        try:
+            sockaddr = self.sockaddr()
+            body = _FIXED.pack(self.type, self.nonce, len(sockaddr)) + sockaddr
+        except (struct_error, OverflowError) as error:
+            raise ConfigError(f"{self!r}: {error}") from None
         return _HEAD.pack(1, 1, 1, len(body)) + body
 
     @classmethod
@@ -164,7 +171,7 @@ class EntityAddr:
             raise DecodeError(f"an address that only version {compat} decoders read; ours is 1", rule="WIRE-3")
         inner = reader.within(size)  # what newer versions append at its end stays unread
         kind, nonce, length = inner.number(4), inner.number(4), inner.number(4)
-        return cls._of_sockaddr(kind, nonce, inner.take(length), "little")
+        return cls._of_sockaddr(kind, nonce, inner.take(length))
 
     @classmethod
     def read_legacy(cls, reader: Reader) -> Self:
@@ -175,16 +182,18 @@ class EntityAddr:
         family = int.from_bytes(storage[:2], "big")
         if family == 0:
             return cls(AddressType.LEGACY, nonce)
-        return cls._of_sockaddr(AddressType.LEGACY, nonce, storage[: _SIZES.get(family, _LARGEST)], "big")
+        # Turned to little-endian, an unknown family can be kept and written in the modern form.
+        sockaddr = family.to_bytes(2, "little") + storage[2 : _SIZES.get(family, _LARGEST)]
+        return cls._of_sockaddr(AddressType.LEGACY, nonce, sockaddr)
 
     @classmethod
-    def _of_sockaddr(cls, kind: int, nonce: int, sockaddr: bytes, order: str) -> Self:
+    def _of_sockaddr(cls, kind: int, nonce: int, sockaddr: bytes) -> Self:
         known = AddressType(kind) if kind in _NAMES else kind
         if not sockaddr:
             return cls(known, nonce)
         if len(sockaddr) == 1:
             raise ShortRead(needed=2, left=1, rule="ADDR-2")
-        family = int.from_bytes(sockaddr[:2], "big" if order == "big" else "little")
+        family = int.from_bytes(sockaddr[:2], "little")
         size = _SIZES.get(family, _LARGEST)
         if len(sockaddr) > size:
             raise DecodeError(f"{len(sockaddr)} bytes of socket address, {size} at most here", rule="ADDR-2")

@@ -109,7 +109,10 @@ class _Text:
     """A u32 length and that many bytes of UTF-8."""
 
     def write(self, out: bytearray, value: str) -> None:
-        blob.write(out, value.encode())
+        try:
+            blob.write(out, value.encode())
+        except UnicodeEncodeError as error:
+            raise ConfigError(f"text that UTF-8 cannot hold: {error.reason} at {error.start}") from None
 
     def read(self, reader: Reader) -> str:
         try:

@@ -1,0 +1,38 @@
+"""Floor 4 and a half: the sans-IO connection of either end.
+
+States are classes, legality is the tables `CLIENT` and `SERVER`, handlers are functions, and `Connection` only drives.
+There is no socket, clock, dice, log, environment or file here.
+"""
+
+from __future__ import annotations
+
+from . import states
+from .client import CLIENT
+from .common import Handler, Table
+from .config import ClientConfig, Config, Limits, ServerConfig, Timeouts
+from .connection import Connection
+from .events import Closed, Connected, Denial, Event, KeepaliveAcked, Login, MessageReceived, Met, Peer
+from .server import SERVER
+
+__all__ = [
+    "CLIENT",
+    "SERVER",
+    "ClientConfig",
+    "Closed",
+    "Config",
+    "Connected",
+    "Connection",
+    "Denial",
+    "Event",
+    "Handler",
+    "KeepaliveAcked",
+    "Limits",
+    "Login",
+    "MessageReceived",
+    "Met",
+    "Peer",
+    "ServerConfig",
+    "Table",
+    "Timeouts",
+    "states",
+]

@@ -1,0 +1,103 @@
+"""Handlers that both ends share, and the steps that handlers of both ends take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from ..auth import AuthMethod, Identity, Keys, PeerVerified, sign, verify
+from ..errors import PeerError
+from ..frame import Frame, Mode, Tag, secure_mode
+from ..payload import Ack, AuthSignature, Hello, Keepalive, KeepaliveAck
+from ..session import LossySession
+from ..wire import BannerFeature
+from .config import ClientConfig, Config
+from .context import Context
+from .events import Connected, KeepaliveAcked, Login, MessageReceived, Met, Peer
+from .states import AwaitHello, AwaitSignature, Ready, State
+
+Handler: TypeAlias = Callable[[Any, Any, Any], State]
+"""Takes the context, the state, and the payload (of MESSAGE: the frame); returns the next state, or raises."""
+
+Table: TypeAlias = Mapping[type[State], Mapping[Tag, Handler]]
+"""Which frames are legal in which state, and what handles them (STATE-1)."""
+
+
+def meet(ctx: Context[Config], state: AwaitHello, hello: Hello) -> Met:
+    """Note who the peer says it is."""
+    met = Met(banner=state.banner, revision=state.revision, entity_type=hello.entity_type, seen_as=hello.peer_address)
+    ctx.emit(met)
+    return met
+
+
+def method_name(number: int) -> str:
+    """Return the lower-case name of an authentication method, or its number."""
+    return AuthMethod(number).name.lower() if number in AuthMethod._value2member_map_ else str(number)
+
+
+def exchange_signatures(
+    ctx: Context[Config], met: Met, *, method: int, mode: Mode, global_id: int, identity: Identity | None, keys: Keys
+) -> State:
+    """Switch to the mode agreed, and send our signature as its first frame (AUTH-8)."""
+    received, sent = ctx.transport.end_transcripts()
+    if mode is Mode.SECURE:
+        client = isinstance(ctx.config, ClientConfig)
+        ctx.transport.mode = secure_mode(met.revision, keys.connection_secret, client=client)
+    ctx.say(AuthSignature(signature=sign(keys.session_key, received)))
+    login = Login(met=met, method=method, mode=mode, global_id=global_id, identity=identity)
+    return AwaitSignature(login, keys, sent)
+
+
+def check_signature(ctx: Context[Config], state: AwaitSignature, payload: AuthSignature) -> PeerVerified:
+    """Verify the peer's signature; raises SignatureError."""
+    proof = verify(state.keys.session_key, state.sent, payload.signature)
+    ctx.emit(state.login)
+    return proof
+
+
+def compression_is_discussed(ctx: Context[Config], met: Met) -> bool:
+    """Tell whether the compression handshake takes place: both banners must have the bit (COMPRESSION-1)."""
+    return bool(met.banner.supported & ctx.config.banner_features & BannerFeature.COMPRESSION)
+
+
+def open_session(ctx: Context[Config], peer: Peer, proof: PeerVerified, session: LossySession) -> Ready:
+    """Let messages flow."""
+    ctx.transport.open_session(ctx.config.limits)
+    ctx.emit(Connected(peer=peer))
+    return Ready(peer, session, proof)
+
+
+def on_message(ctx: Context[Config], state: Ready, frame: Frame) -> State:
+    """Hand a message to the owner, once."""
+    message = state.session.receive(frame)
+    if message is not None:
+        ctx.emit(MessageReceived(message=message))
+    return state
+
+
+def on_keepalive(ctx: Context[Config], state: Ready, payload: Keepalive) -> State:
+    """Answer at once, with the stamp as it came (KEEPALIVE-2)."""
+    ctx.say(KeepaliveAck(stamp=payload.stamp))
+    return state
+
+
+def on_keepalive_ack(ctx: Context[Config], state: Ready, payload: KeepaliveAck) -> State:
+    """Tell the owner how long the answer took; one that was not asked for does no harm."""
+    ctx.emit(KeepaliveAcked(stamp=payload.stamp, round_trip=ctx.wall - float(payload.stamp)))
+    return state
+
+
+def on_ack(ctx: Context[Config], state: Ready, payload: Ack) -> State:
+    """Refuse an acknowledgement of what was never sent (ACK-2); on a lossy session others mean nothing."""
+    if payload.seq > state.session.out_seq:
+        raise PeerError(f"ACK of {payload.seq}, {state.session.out_seq} messages were sent", rule="ACK-2")
+    return state
+
+
+IN_SESSION: Final[Mapping[Tag, Handler]] = {
+    Tag.MESSAGE: on_message,
+    Tag.KEEPALIVE2: on_keepalive,
+    Tag.KEEPALIVE2_ACK: on_keepalive_ack,
+    Tag.ACK: on_ack,
+}
+"""What a session takes, at either end."""

@@ -1,0 +1,137 @@
+"""What a connection is told before it begins: settings, limits, time-outs. All frozen, all with safe defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..auth import ClientMethod, ServerMethod
+from ..errors import ConfigError
+from ..frame import FrameLimits, Mode, Revision
+from ..wire import MSG_ADDR2, SUPPORTED, BannerFeature, EntityAddr, EntityName, EntityType
+
+_MIB: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a peer may ask of us; each is checked before a byte of it is waited for or allocated.
+
+    Sizes are in bytes. The first four hold for one frame: control payloads (LIMIT-1), and the three segments of a
+    message's body (LIMIT-2); before a session is ready, only control frames are let in.
+    """
+
+    control: int = 64 << 10
+    front: int = 16 * _MIB
+    middle: int = 16 * _MIB
+    data: int = 128 * _MIB
+    banner: int = 4 << 10
+    auth_attempts: int = 8
+    """How many AUTH_REQUESTs a server answers on one connection."""
+    auth_rounds: int = 8
+    """How many steps one conversation may take."""
+    inbox: int = 32 * _MIB
+    """Received messages that wait for the user, in bytes; beyond it the socket is not read."""
+    outbox: int = 32 * _MIB
+    """Messages that wait to be written, in bytes; beyond it senders wait."""
+    half_open: int = 256
+    """Connections whose handshake is under way at a server; one more ends the oldest."""
+
+    def handshake(self) -> FrameLimits:
+        """Return the limits of frames before a session is ready."""
+        return FrameLimits((self.control, 0, 0, 0))
+
+    def session(self) -> FrameLimits:
+        """Return the limits of frames in a session."""
+        return FrameLimits((self.control, self.front, self.middle, self.data))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long to wait, in seconds."""
+
+    handshake: float = 10.0
+    """From the first attempt to connect (or from accepting) to a session that is ready."""
+    close: float = 5.0
+    """For what is queued to leave, when a session is closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What both ends of a connection are told.
+
+    `modes` are the connection modes allowed, best first; none means the strongest that each method can key. What is
+    not in `modes` and `revisions` is neither offered nor accepted, so nothing falls back to less.
+    """
+
+    name: EntityName
+    modes: tuple[Mode, ...] = ()
+    revisions: frozenset[Revision] = frozenset({Revision.REV1})
+    addresses: tuple[EntityAddr, ...] = ()
+    """Our own addresses. A client that has none is known by a random nonce and the IP at which the server sees it."""
+    supported: int = SUPPORTED
+    """Connection features that we tell of."""
+    required: int = MSG_ADDR2
+    """Connection features that the peer must have."""
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    check_data: bool = True
+    """False takes frames whose segments have no checksums (`ms_crc_data = false` at a Ceph peer). CRC mode only."""
+
+    def __post_init__(self) -> None:
+        if not self.revisions:
+            raise ConfigError("no revision is allowed; name 2.1, 2.0 or both")
+
+    @property
+    def banner_features(self) -> int:
+        """The feature bits of our banner."""
+        revision = BannerFeature.REVISION_1 if Revision.REV1 in self.revisions else 0
+        return int(BannerFeature.COMPRESSION | revision)
+
+    def modes_for(self, method: ClientMethod | ServerMethod) -> tuple[Mode, ...]:
+        """Return the modes that `method` may be used with, best first (AUTH-2)."""
+        if self.modes:
+            return tuple(mode for mode in self.modes if mode in method.modes)
+        return (max(method.modes),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig(Config):
+    """What the end that dials is told."""
+
+    target: EntityAddr
+    """The address that was dialled, with its nonce: the server must be at exactly this one (IDENT-4)."""
+    methods: tuple[ClientMethod, ...] = field(repr=False)
+    """Authentication methods, in order of preference."""
+    expect: EntityType | None = None
+    """The entity type that the server must have, if it matters (HELLO-1)."""
+
+    def __post_init__(self) -> None:
+        # super() without arguments does not survive slots=True, which makes the class anew.
+        Config.__post_init__(self)
+        if not self.methods:
+            raise ConfigError("no authentication method is given")
+        for method in self.methods:
+            if not self.modes_for(method):
+                wanted = ", ".join(mode.name.lower() for mode in self.modes)
+                possible = ", ".join(mode.name.lower() for mode in sorted(method.modes))
+                raise ConfigError(
+                    f"method {method.number} can key {possible} mode only; {wanted} is asked for [AUTH-2]"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig(Config):
+    """What the end that accepts is told."""
+
+    methods: tuple[ServerMethod, ...] = field(repr=False)
+    """Authentication methods that are allowed."""
+    gid: int = 0
+    """The number in our name: an OSD's id, a monitor's rank."""
+
+    def __post_init__(self) -> None:
+        Config.__post_init__(self)
+        if not self.methods:
+            raise ConfigError("no authentication method is given")
+        if not self.addresses:
+            raise ConfigError("a server needs an address of its own, which clients name as their target")

@@ -1,0 +1,234 @@
+"""The sans-IO connection: bytes and times in, bytes and events out.
+
+::
+
+    connection = Connection(config, dice=secrets.token_bytes)
+    connection.start(now=monotonic(), wall=time())
+    while True:
+        write(connection.data_to_send())
+        while (event := connection.next_event()) is not None:
+            ...
+        connection.receive_data(read(), now=monotonic())
+
+It never blocks, logs, or looks at a clock. Whatever a peer sends, `receive_data` raises nothing: what is wrong ends
+the connection, and the last event, `Closed`, says why.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..auth import Dice
+from ..errors import (
+    BannerError,
+    ConnectionLost,
+    FrameError,
+    MessageTooLarge,
+    MsgrError,
+    PeerError,
+    StateError,
+    TimedOut,
+    UnexpectedFrame,
+)
+from ..frame import Frame, Preamble, Tag, crc_mode, tag_name
+from ..payload import HEADER_SIZE, Banner, Hello, Keepalive, of_frame
+from ..session import Message
+from ..wire import EntityAddr, Octets, Timestamp
+from .client import CLIENT
+from .common import Table
+from .config import ClientConfig, Config, ServerConfig
+from .context import Context
+from .events import Closed, Event
+from .server import SERVER
+from .states import AwaitBanner, AwaitEnd, AwaitHello, Ended, Ready, State
+from .transport import Transport
+
+_WRITE_BATCH: Final = 1 << 20
+"""How many bytes of messages `data_to_send` seals at once: what is sealed can no longer be overtaken."""
+
+
+class Connection:
+    """One msgr2 connection, at either end: a ClientConfig makes it dial, a ServerConfig accept.
+
+    `dice` returns random bytes. The verbs: `start`, then `receive_data`, `receive_eof`, `send_message`,
+    `send_keepalive`, `close`, and after each of them `data_to_send`, `next_event` and `next_deadline`; when that time
+    comes, `handle_deadline`. `peer_address` is the address of the socket's other end, which a server tells its client.
+    """
+
+    __slots__ = ("_context", "_peer_address", "_state", "_table")
+
+    def __init__(
+        self, config: ClientConfig | ServerConfig, *, dice: Dice, peer_address: EntityAddr | None = None
+    ) -> None:
+        self._table: Table = CLIENT if isinstance(config, ClientConfig) else SERVER
+        self._context: Context[Config] = Context(config, Transport(config.limits, self._admit), dice)
+        own_view = config.target if isinstance(config, ClientConfig) else EntityAddr(0)
+        self._peer_address = peer_address or own_view
+        self._state: State = AwaitBanner()
+
+    @property
+    def state(self) -> State:
+        """The state, a plain value of one of the classes in `msgr.core.states`."""
+        return self._state
+
+    def start(self, *, now: float, wall: float) -> None:
+        """Begin: queue our banner. `now` is monotonic time, `wall` the time of day, both in seconds."""
+        context = self._context
+        context.started = context.now = now
+        context.wall_started = wall
+        context.transport.send_banner(Banner(supported=context.config.banner_features))
+
+    def receive_data(self, data: Octets, *, now: float) -> None:
+        """Take bytes that came in, in any pieces."""
+        if isinstance(self._state, Ended):
+            return
+        self._context.now = now
+        self._context.transport.feed(data)
+        try:
+            while self._advance():
+                pass
+        except MsgrError as error:
+            self._end(error)
+
+    def receive_eof(self) -> None:
+        """Take the end of the stream. In a session, between two frames, it is an orderly end: there is no other."""
+        state = self._state
+        if isinstance(state, Ended):
+            return
+        if isinstance(state, AwaitEnd):
+            self._end(state.error)
+        elif isinstance(state, Ready) and not self._context.transport.in_frame:
+            self._end(None)
+        else:
+            self._end(ConnectionLost(f"the peer closed the connection {self._where()}"))
+
+    def lose(self, error: ConnectionLost) -> None:
+        """Take the news that the stream broke."""
+        if not isinstance(self._state, Ended):
+            self._end(error)
+
+    def send_message(self, message: Message) -> None:
+        """Queue a message; raises StateError where there is no session, MessageTooLarge and ConfigError."""
+        session = self._ready("send a message").session
+        limits = self._context.config.limits
+        for name in ("front", "middle", "data"):
+            size, limit = len(getattr(message, name)), getattr(limits, name)
+            if size > limit:
+                raise MessageTooLarge(f"{name} has {size} bytes, {limit} are allowed [LIMIT-2]")
+        message.check()
+        session.queue.push(message)
+
+    def send_keepalive(self, *, now: float) -> Timestamp:
+        """Ask whether the peer is there; returns the stamp that its answer will carry. Raises StateError."""
+        self._ready("ask for a sign of life")
+        self._context.now = now
+        stamp = Timestamp.of(self._context.wall)
+        self._context.say(Keepalive(stamp=stamp))
+        return stamp
+
+    def close(self) -> None:
+        """End the connection; what `data_to_send` did not return yet is forgotten."""
+        if not isinstance(self._state, Ended):
+            self._end(None)
+
+    def data_to_send(self) -> list[Octets]:
+        """Return pieces of bytes that are to be written now, in their order; an empty list if there are none.
+
+        Messages are sealed by the batch, so ask again when these are written.
+        """
+        context = self._context
+        if isinstance(self._state, Ready):
+            try:
+                budget = _WRITE_BATCH
+                while budget > 0 and (frame := self._state.session.next_frame()) is not None:
+                    budget -= context.transport.send(frame)
+            except ConnectionLost as error:  # the nonces are used up
+                self._end(error)
+        return context.transport.data_to_send()
+
+    @property
+    def queued_bytes(self) -> int:
+        """The bytes of messages that wait to be sealed."""
+        return self._state.session.queue.size if isinstance(self._state, Ready) else 0
+
+    def next_event(self) -> Event | None:
+        """Return the next thing that happened, or None."""
+        events = self._context.events
+        return events.popleft() if events else None
+
+    @property
+    def next_deadline(self) -> float | None:
+        """The monotonic time at which `handle_deadline` is to be called, or None."""
+        if isinstance(self._state, Ready | Ended):
+            return None
+        return self._context.started + self._context.config.timeouts.handshake
+
+    def handle_deadline(self, *, now: float) -> None:
+        """Take note that it is `now`: a handshake that is late ends here (LIMIT-3)."""
+        deadline = self.next_deadline
+        if deadline is not None and now >= deadline:
+            seconds = self._context.config.timeouts.handshake
+            error = self._state.error if isinstance(self._state, AwaitEnd) else None
+            self._end(error or TimedOut(f"no session after {seconds:g} s: {self._where()} [LIMIT-3]"))
+
+    def _ready(self, what: str) -> Ready:
+        if not isinstance(self._state, Ready):
+            raise StateError(f"cannot {what} {self._where()}")
+        return self._state
+
+    def _where(self) -> str:
+        transport = self._context.transport
+        middle = ", in the middle of a frame" if transport.in_frame else ""
+        return f"in {type(self._state).__name__}, after {transport.received_bytes} bytes{middle}"
+
+    def _end(self, error: MsgrError | None) -> None:
+        self._context.transport.discard()
+        self._state = Ended(error)
+        self._context.emit(Closed(error=error))
+
+    def _admit(self, preamble: Preamble) -> None:
+        """Refuse a frame by its preamble alone, where the state does not take it (STATE-1)."""
+        state = type(self._state)
+        row = self._table[state]
+        if preamble.tag not in row:
+            raise UnexpectedFrame(got=tag_name(preamble.tag), allowed=(tag.name for tag in row), state=state.__name__)
+        if preamble.tag == Tag.MESSAGE:
+            if preamble.lengths[0] != HEADER_SIZE:
+                raise PeerError(f"a message header of {preamble.lengths[0]} bytes, not {HEADER_SIZE}", rule="MESSAGE-1")
+        elif len(preamble.lengths) != 1:
+            segments = len(preamble.lengths)
+            raise FrameError(f"{tag_name(preamble.tag)} with {segments} segments, it has one", rule="FRAME-14")
+
+    def _advance(self) -> bool:
+        """Take one step; tells whether there may be another."""
+        if isinstance(self._state, AwaitBanner):
+            return self._take_banner()
+        frame = self._context.transport.next_frame()
+        if frame is None:
+            return False
+        if not frame.aborted:
+            self._handle(frame)
+        elif frame.tag != Tag.MESSAGE:
+            raise FrameError(f"{tag_name(frame.tag)} aborted; only a message can be", rule="FRAME-7")
+        return True
+
+    def _handle(self, frame: Frame) -> None:
+        handler = self._table[type(self._state)][Tag(frame.tag)]
+        payload = frame if frame.tag == Tag.MESSAGE else of_frame(frame)
+        self._state = handler(self._context, self._state, payload)
+
+    def _take_banner(self) -> bool:
+        context = self._context
+        peer = context.transport.next_banner(context.config.limits)
+        if peer is None:
+            return False
+        own = Banner(supported=context.config.banner_features)
+        own.check(peer)
+        revision = own.revision_with(peer)
+        if revision not in context.config.revisions:
+            raise BannerError(f"the peer speaks msgr {revision}, which is not allowed here", rule="BANNER-5")
+        check_data = context.config.check_data
+        context.transport.mode = crc_mode(revision, check_data=check_data)
+        context.say(Hello(entity_type=context.config.name.type, peer_address=self._peer_address))
+        self._state = AwaitHello(peer, revision)
+        return True

@@ -1,0 +1,204 @@
+"""The end that accepts: its handlers, and the table of which frame is legal when."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..auth import Denied, More, ServerMethod, Verdict
+from ..errors import AuthError, AuthRefused, IdentError
+from ..frame import Mode, Tag
+from ..payload import (
+    LOSSY,
+    AuthBadMethod,
+    AuthDone,
+    AuthReplyMore,
+    AuthRequest,
+    AuthRequestMore,
+    AuthSignature,
+    ClientIdent,
+    CompressionDone,
+    CompressionRequest,
+    Hello,
+    IdentMissingFeatures,
+    ServerIdent,
+    SessionReconnect,
+    SessionReset,
+)
+from ..session import LossySession
+from ..wire import MSG_ADDR2, AddressType
+from .common import (
+    IN_SESSION,
+    Table,
+    check_signature,
+    compression_is_discussed,
+    exchange_signatures,
+    meet,
+    method_name,
+    open_session,
+)
+from .config import ServerConfig
+from .context import Context
+from .events import Denial, Peer
+from .states import (
+    AwaitAuthMore,
+    AwaitAuthRequest,
+    AwaitBanner,
+    AwaitClientIdent,
+    AwaitCompressionRequest,
+    AwaitEnd,
+    AwaitHello,
+    AwaitSignature,
+    Ended,
+    Ready,
+    State,
+)
+
+_EOPNOTSUPP: Final = -95
+
+
+def on_hello(ctx: Context[ServerConfig], state: AwaitHello, hello: Hello) -> State:
+    """Note who asks. Any entity type may: what it is allowed is decided by its credential."""
+    return AwaitAuthRequest(meet(ctx, state, hello), 0)
+
+
+def on_auth_request(ctx: Context[ServerConfig], state: AwaitAuthRequest, request: AuthRequest) -> State:
+    """Choose a mode and begin a conversation, or refuse and let the client try again; raises AuthRefused."""
+    config = ctx.config
+    method = next((method for method in config.methods if method.number == request.method), None)
+    if method is None:
+        return _deny(ctx, state, request, Denied(_EOPNOTSUPP, f"method {method_name(request.method)} is not allowed"))
+    # AUTH-3: the first of the client's modes that we allow; numbers without a meaning are passed over.
+    allowed = config.modes_for(method)
+    mode = next((Mode(mode) for mode in request.modes if mode in allowed), None)
+    if mode is None:
+        return _deny(ctx, state, request, Denied(_EOPNOTSUPP, f"none of the modes {request.modes} is allowed"))
+    conversation = method.converse(ctx.dice, now=ctx.wall)
+    verdict = conversation.begin(request.payload, mode=mode)
+    if isinstance(verdict, Denied):
+        return _deny(ctx, state, request, verdict)
+    return _accept(ctx, AwaitAuthMore(state.met, method, mode, conversation, 0), verdict)
+
+
+def on_auth_more(ctx: Context[ServerConfig], state: AwaitAuthMore, payload: AuthRequestMore) -> State:
+    """Go on with the conversation; a refusal now is final (AUTH-6). Raises AuthError."""
+    limit = ctx.config.limits.auth_rounds
+    if state.rounds > limit:
+        raise AuthError(f"step {state.rounds} of authentication, {limit} are allowed", rule="AUTH-9")
+    verdict = state.conversation.more(payload.payload)
+    if not isinstance(verdict, Denied):
+        return _accept(ctx, state, verdict)
+    error = _refuse(ctx, state.method.number, verdict)
+    return AwaitEnd(error)
+
+
+def _accept(ctx: Context[ServerConfig], state: AwaitAuthMore, verdict: Verdict) -> State:
+    assert not isinstance(verdict, Denied)
+    if isinstance(verdict, More):
+        ctx.say(AuthReplyMore(payload=verdict.payload))
+        return AwaitAuthMore(state.met, state.method, state.mode, state.conversation, state.rounds + 1)
+    global_id = verdict.identity.global_id
+    ctx.say(AuthDone(global_id=global_id, mode=state.mode, payload=verdict.payload))
+    return exchange_signatures(
+        ctx,
+        state.met,
+        method=state.method.number,
+        mode=state.mode,
+        global_id=global_id,
+        identity=verdict.identity,
+        keys=verdict.keys,
+    )
+
+
+def _deny(ctx: Context[ServerConfig], state: AwaitAuthRequest, request: AuthRequest, denied: Denied) -> State:
+    error = _refuse(ctx, request.method, denied)
+    if state.attempts + 1 >= ctx.config.limits.auth_attempts:
+        return AwaitEnd(error)
+    return AwaitAuthRequest(state.met, state.attempts + 1)
+
+
+def _refuse(ctx: Context[ServerConfig], method: int, denied: Denied) -> AuthRefused:
+    """Say no: the client learns what is allowed, not why (AUTH-4)."""
+    methods = tuple(allowed.number for allowed in ctx.config.methods)
+    modes = _allowed_modes(ctx.config.methods, ctx.config)
+    ctx.say(AuthBadMethod(method=method, result=denied.result, allowed_methods=methods, allowed_modes=modes))
+    ctx.emit(Denial(method=method, result=denied.result, reason=denied.reason))
+    text = f"refused {method_name(method)} with {denied.result}: {denied.reason}"
+    return AuthRefused(text, result=denied.result, methods=methods, modes=modes)
+
+
+def _allowed_modes(methods: tuple[ServerMethod, ...], config: ServerConfig) -> tuple[Mode, ...]:
+    """Return every mode that some method allows, each once, the strongest first where no order is configured."""
+    if config.modes:
+        return config.modes
+    return tuple(sorted({mode for method in methods for mode in config.modes_for(method)}, reverse=True))
+
+
+def on_signature(ctx: Context[ServerConfig], state: AwaitSignature, payload: AuthSignature) -> State:
+    """Verify, and wait for the compression request or the client's identity."""
+    proof = check_signature(ctx, state, payload)
+    if compression_is_discussed(ctx, state.login.met):
+        return AwaitCompressionRequest(state.login, proof)
+    return AwaitClientIdent(state.login, proof)
+
+
+def on_compression_request(
+    ctx: Context[ServerConfig], state: AwaitCompressionRequest, payload: CompressionRequest
+) -> State:
+    """Answer that frames stay as they are."""
+    ctx.say(CompressionDone(on=False, algorithm=0))
+    return AwaitClientIdent(state.login, state.proof)
+
+
+def on_client_ident(ctx: Context[ServerConfig], state: AwaitClientIdent, ident: ClientIdent) -> State:
+    """Begin a session with whom meant to reach us and has what we need; raises IdentError.
+
+    A client that lacks features may come again on the same connection with more (IDENT-3).
+    """
+    config = ctx.config
+    if not ident.addresses or ident.addresses[0].type == AddressType.NONE:
+        raise IdentError("CLIENT_IDENT without an address of the client", rule="IDENT-1")
+    if ident.target not in config.addresses:
+        own = ", ".join(map(str, config.addresses))
+        raise IdentError(f"the client means to reach {ident.target}; this is {own}", rule="IDENT-2")
+    if missing := (config.required | MSG_ADDR2) & ~ident.supported:
+        ctx.say(IdentMissingFeatures(features=missing))
+        return state
+    ctx.say(
+        ServerIdent(
+            addresses=config.addresses,
+            gid=config.gid,
+            global_seq=1,
+            supported=config.supported,
+            required=config.required,
+            flags=LOSSY,
+            cookie=0,
+        )
+    )
+    peer = Peer(
+        login=state.login,
+        addresses=ident.addresses,
+        gid=ident.gid,
+        features=config.supported & ident.supported,
+        lossy=True,
+    )
+    return open_session(ctx, peer, state.proof, LossySession())
+
+
+def on_reconnect(ctx: Context[ServerConfig], state: AwaitClientIdent, payload: SessionReconnect) -> State:
+    """Tell the client to begin anew: a stateless server remembers no session (SESSION-RECONNECT-1)."""
+    ctx.say(SessionReset(full=True))
+    return state
+
+
+SERVER: Final[Table] = {
+    AwaitBanner: {},
+    AwaitHello: {Tag.HELLO: on_hello},
+    AwaitAuthRequest: {Tag.AUTH_REQUEST: on_auth_request},
+    AwaitAuthMore: {Tag.AUTH_REQUEST_MORE: on_auth_more},
+    AwaitEnd: {},
+    AwaitSignature: {Tag.AUTH_SIGNATURE: on_signature},
+    AwaitCompressionRequest: {Tag.COMPRESSION_REQUEST: on_compression_request},
+    AwaitClientIdent: {Tag.CLIENT_IDENT: on_client_ident, Tag.SESSION_RECONNECT: on_reconnect},
+    Ready: IN_SESSION,
+    Ended: {},
+}

@@ -1,0 +1,100 @@
+"""Frames in and out of one connection, in whatever mode it is in, and the transcripts that signatures cover."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import BannerError
+from ..frame import Frame, FrameDecoder, FrameMode, Preamble, Revision, crc_mode
+from ..payload import Banner, banner
+from ..wire import Octets
+from .config import Limits
+
+
+class Transport:
+    """Bytes on one side, banner and frames on the other.
+
+    Until `end_transcripts`, all bytes sent, and all bytes of what was taken from those received, are kept: what was
+    only read ahead is not part of the transcript.
+    """
+
+    __slots__ = ("_decoder", "_out", "_received", "_sent", "received_bytes")
+
+    def __init__(self, limits: Limits, admit: Callable[[Preamble], None]) -> None:
+        self._sent = bytearray()
+        self._received = bytearray()
+        self._out: list[Octets] = []
+        # The banner decides the revision; no frame is cut before that.
+        self._decoder = FrameDecoder(crc_mode(Revision.REV1), limits.handshake(), admit, self._received.extend)
+        self.received_bytes = 0
+        """All bytes that came in, for error texts and figures."""
+
+    @property
+    def mode(self) -> FrameMode:
+        """How frames are protected; replaced as a whole."""
+        return self._decoder.mode
+
+    @mode.setter
+    def mode(self, mode: FrameMode) -> None:
+        self._decoder.mode = mode
+
+    @property
+    def in_frame(self) -> bool:
+        """Whether the stream stands in the middle of a frame."""
+        return self._decoder.awaiting is not None or self._decoder.pending > 0
+
+    def open_session(self, limits: Limits) -> None:
+        """Let in what a session may receive."""
+        self._decoder.limits = limits.session()
+
+    def feed(self, data: Octets) -> None:
+        """Take bytes of the stream."""
+        self.received_bytes += len(data)
+        self._decoder.feed(data)
+
+    def send_banner(self, own: Banner) -> None:
+        """Queue our banner."""
+        wire = own.to_wire()
+        self._sent += wire
+        self._out.append(wire)
+
+    def next_banner(self, limits: Limits) -> Banner | None:
+        """Return the peer's banner, or None while it is not complete; raises BannerError."""
+        head = self._decoder.peek(banner.HEAD_SIZE)
+        banner.check_prefix(head)
+        if len(head) < banner.HEAD_SIZE:
+            return None
+        size = banner.payload_size(head)
+        if size > limits.banner:
+            raise BannerError(f"a banner payload of {size} bytes, {limits.banner} are allowed", rule="BANNER-2")
+        raw = self._decoder.take_raw(banner.HEAD_SIZE + size)
+        return None if raw is None else Banner.of_wire(raw)
+
+    def next_frame(self) -> Frame | None:
+        """Return the next frame, or None while it is not complete; raises FrameError."""
+        return self._decoder.next_frame()
+
+    def send(self, frame: Frame) -> int:
+        """Queue a frame, sealed in the present mode; returns its size in bytes."""
+        pieces = self.mode.seal(frame)
+        for piece in pieces:
+            if self._decoder.tap is not None:
+                self._sent += piece
+        self._out += pieces
+        return sum(map(len, pieces))
+
+    def end_transcripts(self) -> tuple[bytes, bytes]:
+        """Return all bytes received and all bytes sent so far, and keep no more of them."""
+        transcripts = bytes(self._received), bytes(self._sent)
+        self._decoder.tap = None
+        self._received, self._sent = bytearray(), bytearray()
+        return transcripts
+
+    def data_to_send(self) -> list[Octets]:
+        """Return the pieces that are to be written, in order, and forget them."""
+        out, self._out = self._out, []
+        return out
+
+    def discard(self) -> None:
+        """Forget what was to be written."""
+        self._out = []
