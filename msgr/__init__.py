@@ -1,5 +1,54 @@
-"""Ceph's msgr2 wire protocol."""
+"""Ceph's msgr2 wire protocol in Python, at both ends of the connection.
+
+::
+
+    async with msgr.connect("v2:127.0.0.1:6789", name="client.admin", auth=msgr.Keyring.load("keyring")) as session:
+        await session.send(msgr.Message(type=1, front=b"hello"))
+        async for message in session:
+            ...
+
+    async with msgr.serve("v2:127.0.0.1:0", name="mon.a", auth=keyring) as server:
+        async for session in server:
+            task_group.start_soon(handle, session)
+
+`msgr.core` is the same without any I/O. Errors are in `msgr.errors`, one tree under `MsgrError`.
+"""
 
 from __future__ import annotations
 
+from .auth import CryptoKey, Keyring, KeyType
+from .core import Limits, Peer, Timeouts
+from .errors import AuthRefused, ConnectionLost, LocalError, MsgrError, PeerError, TimedOut
+from .frame import Mode, Revision
+from .net import Runtime, Server, Session, accept, connect, serve
+from .session import Message
+from .wire import EntityAddr, EntityName, EntityType
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "AuthRefused",
+    "ConnectionLost",
+    "CryptoKey",
+    "EntityAddr",
+    "EntityName",
+    "EntityType",
+    "KeyType",
+    "Keyring",
+    "Limits",
+    "LocalError",
+    "Message",
+    "Mode",
+    "MsgrError",
+    "Peer",
+    "PeerError",
+    "Revision",
+    "Runtime",
+    "Server",
+    "Session",
+    "TimedOut",
+    "Timeouts",
+    "accept",
+    "connect",
+    "serve",
+]

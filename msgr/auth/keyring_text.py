@@ -6,9 +6,9 @@ r"""The text form of keyrings, as Ceph's tools read and write it (KEY-5, KEY-6).
         key = AQDbdwFrDJ93KBAAvzoUhZtOflwm7KXii3cByw==      ; a comment, as after #
         caps mon = "allow *"
 
-A section holds one entity; `[global]` is skipped. In words an underscore is a blank, and several blanks are one. A value
-may stand in double or single quotes. `\` takes the next character as it is, and takes a line's end away. Outside of an
-escape, `#` and `;` begin a comment even within quotes: the tools refuse such a value, and so do we.
+A section holds one entity; `[global]` is skipped. In words an underscore is a blank, and several blanks are one. A
+value may stand in double or single quotes. `\` takes the next character as it is, and takes a line's end away. Outside
+of an escape, `#` and `;` begin a comment even within quotes: the tools refuse such a value, and so do we.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def verify(key: bytes, transcript: Octets, signature: Octets) -> PeerVerified:
     """
     if not compare_digest(sign(key, transcript), signature):
         raise SignatureError(
-            "the peer's signature is not that of the bytes we sent: they were changed on the way, or it has another key",
+            "a signature that is not of the bytes we sent: they were changed on the way, or the peer has another key",
             rule="AUTH-25",
         )
     return PeerVerified(_ONLY_HERE)

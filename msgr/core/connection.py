@@ -147,6 +147,17 @@ class Connection:
         return context.transport.data_to_send()
 
     @property
+    def has_output(self) -> bool:
+        """Whether `data_to_send` would return anything."""
+        waiting = isinstance(self._state, Ready) and self._state.session.has_output
+        return waiting or self._context.transport.output_bytes > 0
+
+    @property
+    def output_bytes(self) -> int:
+        """The bytes of frames that are sealed and not fetched: answers, for the most part."""
+        return self._context.transport.output_bytes
+
+    @property
     def queued_bytes(self) -> int:
         """The bytes of messages that wait to be sealed."""
         return self._state.session.queue.size if isinstance(self._state, Ready) else 0

@@ -18,7 +18,7 @@ class Transport:
     only read ahead is not part of the transcript.
     """
 
-    __slots__ = ("_decoder", "_out", "_received", "_sent", "received_bytes")
+    __slots__ = ("_decoder", "_out", "_received", "_sent", "output_bytes", "received_bytes")
 
     def __init__(self, limits: Limits, admit: Callable[[Preamble], None]) -> None:
         self._sent = bytearray()
@@ -26,6 +26,8 @@ class Transport:
         self._out: list[Octets] = []
         # The banner decides the revision; no frame is cut before that.
         self._decoder = FrameDecoder(crc_mode(Revision.REV1), limits.handshake(), admit, self._received.extend)
+        self.output_bytes = 0
+        """The bytes that wait for `data_to_send`."""
         self.received_bytes = 0
         """All bytes that came in, for error texts and figures."""
 
@@ -56,7 +58,7 @@ class Transport:
         """Queue our banner."""
         wire = own.to_wire()
         self._sent += wire
-        self._out.append(wire)
+        self._queue([wire])
 
     def next_banner(self, limits: Limits) -> Banner | None:
         """Return the peer's banner, or None while it is not complete; raises BannerError."""
@@ -80,8 +82,13 @@ class Transport:
         for piece in pieces:
             if self._decoder.tap is not None:
                 self._sent += piece
+        return self._queue(pieces)
+
+    def _queue(self, pieces: list[Octets]) -> int:
+        size = sum(map(len, pieces))
         self._out += pieces
-        return sum(map(len, pieces))
+        self.output_bytes += size
+        return size
 
     def end_transcripts(self) -> tuple[bytes, bytes]:
         """Return all bytes received and all bytes sent so far, and keep no more of them."""
@@ -92,9 +99,11 @@ class Transport:
 
     def data_to_send(self) -> list[Octets]:
         """Return the pieces that are to be written, in order, and forget them."""
-        out, self._out = self._out, []
+        out = self._out
+        self.discard()
         return out
 
     def discard(self) -> None:
         """Forget what was to be written."""
         self._out = []
+        self.output_bytes = 0

@@ -26,6 +26,11 @@ class LossySession:
         self._acknowledges = acknowledges
         self._ack_due = False
 
+    @property
+    def has_output(self) -> bool:
+        """Whether `next_frame` would return one."""
+        return bool(self.queue) or self._ack_due
+
     def next_frame(self) -> Frame | None:
         """Return the frame that goes out next: a waiting message, else an acknowledgement that is due, else None."""
         if self.queue:

@@ -104,9 +104,8 @@ def encrypt_aes256k(secret: bytes, usage: int, plaintext: bytes, *, confounder: 
     body = confounder + plaintext
     blocks = _cbc(derive(secret, usage, 0xAA, 32), _ZERO_IV, body + bytes(-len(body) % BLOCK))
     # The last two blocks change places, and the one that is now last gives up what padding had added.
-    stolen = (
-        blocks[: -2 * BLOCK] + (blocks[-BLOCK:] + blocks[-2 * BLOCK : -BLOCK])[: len(body) - len(blocks[: -2 * BLOCK])]
-    )
+    swapped = blocks[: -2 * BLOCK] + blocks[-BLOCK:] + blocks[-2 * BLOCK : -BLOCK]
+    stolen = swapped[: len(body)]
     return stolen + _tag(secret, usage, stolen)
 
 

@@ -11,7 +11,7 @@ from ...errors import ConfigError, DecodeError, PeerError
 from ...frame import Mode
 from ...wire import EntityName, EntityType, Reader, Timestamp, type_name
 from ..globalid import GlobalIds
-from ..key import SECRET_SIZES, CryptoKey, KeyType
+from ..key import CryptoKey, KeyType
 from ..keyring import Keyring, KeyringEntry
 from ..method import AuthMethod, Denied, Dice, Done, Identity, Keys, More, Verdict
 from ..request import Request
@@ -213,7 +213,7 @@ class CephxServerConversation:
     def _answer(self, asked: Authenticate, client: _Proved, mode: Mode) -> Done:
         """Return AUTH_DONE with the tickets, and the keys of the connection."""
         key = client.entry.key
-        auth, session_key = self._ticket(EntityType.AUTH, client, key, client.old_session_key, self._key_type(key))
+        auth, session_key = self._ticket(EntityType.AUTH, client, key, client.old_session_key, KeyType(key.type))
         reply = BareReply(auth=TicketReply(grants=(auth,)))
         secret = b""
         if asked.other_keys:
@@ -256,10 +256,6 @@ class CephxServerConversation:
         blob = mint(secrets.current(service, self._now), info, self._dice)
         told = ServiceTicket(session_key=session_key, validity=Timestamp.of(lifetime))
         return grant(service, blob, told, key=key, old=old, dice=self._dice), session_key
-
-    @staticmethod
-    def _key_type(key: CryptoKey) -> KeyType:
-        return next(kind for kind in ALL_KEY_TYPES if SECRET_SIZES[kind] == len(key.secret))
 
 
 def _read_authenticate(payload: bytes) -> Authenticate:

@@ -1,0 +1,63 @@
+"""Making a TCP connection to an address that a person wrote."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from ipaddress import ip_address
+
+import anyio
+
+from ..errors import ConfigError, ConnectFailed
+from ..wire import AddressType, Endpoint, EntityAddr
+
+
+def entity_addr(endpoint: Endpoint, sockaddr: tuple[str | int, ...]) -> EntityAddr:
+    """Return the address of the wire for a socket's IPv4 or IPv6 address."""
+    host, _, _zone = str(sockaddr[0]).partition("%")
+    scope = int(sockaddr[3]) if len(sockaddr) > 3 else 0
+    return EntityAddr(endpoint.type, endpoint.nonce, ip_address(host), int(sockaddr[1]), scope_id=scope)
+
+
+async def resolve(endpoint: Endpoint, *, passive: bool = False) -> list[tuple[int, tuple[str | int, ...]]]:
+    """Return the families and socket addresses behind an endpoint; raises ConfigError and ConnectFailed."""
+    if endpoint.type is not AddressType.MSGR2:
+        raise ConfigError(f"{endpoint.host}:{endpoint.port} is not an address of msgr v2; write v2:HOST:PORT")
+    flags = socket.AI_PASSIVE if passive else 0
+    try:
+        found = await anyio.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=flags)
+    except OSError as error:
+        raise ConnectFailed(f"{endpoint.host} has no address: {error.strerror or error}") from error
+    return [(family, sockaddr) for family, _, _, _, sockaddr in found]
+
+
+async def dial(endpoint: Endpoint) -> tuple[socket.socket, EntityAddr]:
+    """Connect to the first address behind `endpoint` that answers; returns the socket and that address.
+
+    Raises ConnectFailed. Cancelling it closes what was begun.
+    """
+    failures: list[str] = []
+    for family, sockaddr in await resolve(endpoint):
+        connecting = socket.socket(family, socket.SOCK_STREAM)
+        connecting.setblocking(False)
+        try:
+            await _connect(connecting, sockaddr)
+        except OSError as error:
+            connecting.close()
+            failures.append(f"{sockaddr[0]}: {error.strerror or error}")
+        except BaseException:
+            connecting.close()
+            raise
+        else:
+            return connecting, entity_addr(endpoint, sockaddr)
+    raise ConnectFailed(f"no connection to {endpoint.host} port {endpoint.port} ({'; '.join(failures)})")
+
+
+async def _connect(connecting: socket.socket, sockaddr: tuple[str | int, ...]) -> None:
+    code = connecting.connect_ex(sockaddr)
+    if code == errno.EINPROGRESS:
+        await anyio.wait_writable(connecting)
+        code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))

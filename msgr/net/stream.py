@@ -1,0 +1,154 @@
+"""Byte streams: our own over a socket, and any other that anyio knows."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+import anyio
+import anyio.abc
+from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
+
+from ..errors import ConnectionLost
+from ..wire import Octets
+
+_READ_SIZE: Final = 256 << 10
+_JOIN_BELOW: Final = 64 << 10
+"""Batches smaller than this are joined before they are written: a copy costs less than a gathered write."""
+_GATHER: Final = 64
+"""How many pieces one system call may take; well below every system's IOV_MAX."""
+
+
+class Stream(Protocol):
+    """What a connection is driven over. All of it raises ConnectionLost where the stream is broken."""
+
+    async def receive(self) -> bytes:
+        """Return what came in; no bytes mean that the other end finished. Cancelling loses nothing."""
+
+    async def send(self, pieces: list[Octets]) -> None:
+        """Write all pieces, in order. Cancelling leaves an unknown part of them written: the stream is then spent."""
+
+    async def finish(self) -> None:
+        """Tell the other end that nothing more is sent."""
+
+    async def aclose(self) -> None:
+        """Close both directions."""
+
+
+class SocketStream:
+    """A connected, non-blocking stream socket, which this object owns.
+
+    It tries before it waits: a system call is made first, and readiness is awaited only when that would block.
+    """
+
+    __slots__ = ("_socket", "on_close")
+
+    def __init__(self, connected: socket.socket) -> None:
+        connected.setblocking(False)
+        if connected.family in (socket.AF_INET, socket.AF_INET6):
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = connected
+        self.on_close: Callable[[], None] | None = None
+        """Called when the descriptor is given back."""
+
+    async def receive(self) -> bytes:
+        """Return what came in; no bytes mean that the other end finished. Cancelling loses nothing."""
+        await checkpoint_if_cancelled()
+        waited = False
+        while True:
+            try:
+                data = self._socket.recv(_READ_SIZE)
+            except BlockingIOError:
+                await self._until(anyio.wait_readable)
+                waited = True
+            except OSError as error:
+                raise _lost(error) from error
+            else:
+                if not waited:  # others get their turn; shielded, because the bytes are already taken
+                    await cancel_shielded_checkpoint()
+                return data
+
+    async def send(self, pieces: list[Octets]) -> None:
+        """Write all pieces, in order. Cancelling leaves an unknown part of them written: the stream is then spent."""
+        await checkpoint_if_cancelled()
+        if len(pieces) > 1 and sum(map(len, pieces)) < _JOIN_BELOW:
+            pieces = [b"".join(pieces)]
+        views = [memoryview(piece) for piece in pieces]
+        start = 0
+        while start < len(views):
+            try:
+                written = self._socket.sendmsg(views[start : start + _GATHER])
+            except BlockingIOError:
+                await self._until(anyio.wait_writable)
+                continue
+            except OSError as error:
+                raise _lost(error) from error
+            while start < len(views) and written >= len(views[start]):
+                written -= len(views[start])
+                start += 1
+            if written:
+                views[start] = views[start][written:]
+
+    async def _until(self, ready: Callable[[socket.socket], Awaitable[None]]) -> None:
+        try:
+            await ready(self._socket)
+        except (anyio.ClosedResourceError, OSError, ValueError) as error:  # closed while it was waited for
+            raise _lost(error) from error
+
+    async def finish(self) -> None:
+        """Tell the other end that nothing more is sent."""
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise _lost(error) from error
+
+    async def aclose(self) -> None:
+        """Close both directions, and wake who waits for them."""
+        if self._socket.fileno() >= 0:
+            anyio.notify_closing(self._socket)
+            self._socket.close()
+            if self.on_close is not None:
+                self.on_close()
+
+
+class AnyioStream:
+    """Any byte stream of anyio (TLS, UNIX, memory), which this object then owns."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: anyio.abc.ByteStream) -> None:
+        self._stream = stream
+
+    async def receive(self) -> bytes:
+        """Return what came in; no bytes mean that the other end finished."""
+        try:
+            return await self._stream.receive(_READ_SIZE)
+        except anyio.EndOfStream:
+            return b""
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise _lost(error) from error
+
+    async def send(self, pieces: list[Octets]) -> None:
+        """Write all pieces, in order. Cancelling leaves an unknown part of them written: the stream is then spent."""
+        try:
+            await self._stream.send(b"".join(pieces))
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise _lost(error) from error
+
+    async def finish(self) -> None:
+        """Tell the other end that nothing more is sent."""
+        try:
+            await self._stream.send_eof()
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise _lost(error) from error
+        except NotImplementedError:  # TLS cannot close one direction alone
+            await self._stream.aclose()
+
+    async def aclose(self) -> None:
+        """Close both directions."""
+        await anyio.aclose_forcefully(self._stream)
+
+
+def _lost(error: Exception) -> ConnectionLost:
+    return ConnectionLost(f"the stream broke: {str(error) or type(error).__name__}")
