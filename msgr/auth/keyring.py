@@ -147,22 +147,12 @@ def _order(name: EntityName) -> tuple[int, str]:
     return name.type, name.id
 
 
-class _CapsText:
-    """A text within a blob: two lengths, one around the other."""
-
-    def write(self, out: bytearray, value: str) -> None:
-        inner = bytearray()
-        text.write(inner, value)
-        blob.write(out, bytes(inner))
-
-    def read(self, reader: Reader) -> str:
-        return text.read(Reader(blob.read(reader)))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cap(Record):
+    """Capabilities at one service: a blob with a text in it, so two lengths, one around the other."""
+
     service: Annotated[str, text]
-    capability: Annotated[str, _CapsText()]
+    capability: Annotated[bytes, blob]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +181,7 @@ def _read_binary(data: bytes) -> dict[EntityName, KeyringEntry]:
             member = _Member.read(reader)
             if member.struct_v >= 3:
                 CryptoKey.read(reader)
-            caps = {cap.service: cap.capability for cap in member.caps}
+            caps = {cap.service: text.read(Reader(cap.capability)) for cap in member.caps}
             entries[member.name] = KeyringEntry(member.key, caps)
     except DecodeError as error:
         raise KeyringError(f"a binary keyring that cannot be read: {error}") from None

@@ -116,8 +116,10 @@ def _pair(text: str, start: int) -> tuple[int, str, str]:
     value = word and _VALUES.get(text[word.end() : word.end() + 1], _BARE_VALUE).match(text, word.end())
     if not (word and value):  # the line itself stays unsaid: it may hold a secret
         raise KeyringError(f"line {_line(text, start)}: neither [TYPE.ID] nor WORD = VALUE [KEY-5]")
-    quoted = text.startswith(('"', "'"), word.end())
-    return value.end(), " ".join(word[1].replace("_", " ").split()), _plain(value[1] if quoted else value[1].rstrip())
+    said = _plain(value[1])
+    if not text.startswith(('"', "'"), word.end()):
+        said = said.rstrip()
+    return value.end(), " ".join(word[1].replace("_", " ").split()), said
 
 
 def _plain(written: str) -> str:

@@ -29,6 +29,7 @@ from .driver import Driver
 from .runtime import Runtime
 from .session import Session
 from .stream import AnyioStream, SocketStream, Stream
+from .tasks import quiet_tasks
 
 DEFAULT_REVISIONS = frozenset({Revision.REV1})
 
@@ -153,17 +154,11 @@ async def accept(
 async def drive(connection: Connection, stream: Stream, config: Config, runtime: Runtime) -> AsyncIterator[Session]:
     """Drive a connection that is started, and hold its session while the body runs; raises what ended the handshake."""
     driver = Driver(connection, stream, config.limits, runtime)
-    try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(driver.run)
-            while driver.peer is None:
-                if driver.ended:
-                    raise driver.error or ConnectFailed("the connection was closed before there was a session")
-                await driver.changed.wait()
-            async with Session(driver, driver.peer, config.timeouts) as session:
-                yield session
-    except BaseExceptionGroup as group:
-        # The driver raises nothing, so what the group holds came from the body; it is shown as it was raised.
-        if len(group.exceptions) == 1:
-            raise group.exceptions[0] from None
-        raise
+    async with quiet_tasks() as tasks:
+        tasks.start_soon(driver.run)
+        while driver.peer is None:
+            if driver.ended:
+                raise driver.error or ConnectFailed("the connection was closed before there was a session")
+            await driver.changed.wait()
+        async with Session(driver, driver.peer, config.timeouts) as session:
+            yield session

@@ -26,6 +26,7 @@ from .listener import accept_forever, listen
 from .runtime import Runtime
 from .session import Session
 from .stream import SocketStream
+from .tasks import quiet_tasks
 
 _log: Final = logging.getLogger("msgr.net.server")
 
@@ -185,19 +186,23 @@ async def serve(
             limits=limits or Limits(),
             timeouts=timeouts or Timeouts(),
         )
-        async with anyio.create_task_group() as tasks:
-            server = Server(config, endpoint, runtime, tasks)
-            for listening in sockets:
-                tasks.start_soon(server.accept, listening)
+        async with _hosting(config, endpoint, sockets, runtime) as server:
             yield server
-            await server.close()
-            tasks.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        # Neither handshakes nor accepting raise, so what the group holds came from the body.
-        if len(group.exceptions) == 1:
-            raise group.exceptions[0] from None
-        raise
     finally:
         for listening in sockets:
             anyio.notify_closing(listening)
             listening.close()
+
+
+@asynccontextmanager
+async def _hosting(
+    config: ServerConfig, endpoint: Endpoint, sockets: list[socket.socket], runtime: Runtime
+) -> AsyncIterator[Server]:
+    """Run a server on listening sockets while the body runs."""
+    async with quiet_tasks() as tasks:
+        server = Server(config, endpoint, runtime, tasks)
+        for listening in sockets:
+            tasks.start_soon(server.accept, listening)
+        yield server
+        await server.close()
+        tasks.cancel_scope.cancel()
