@@ -20,7 +20,7 @@ from .auth import CryptoKey, Keyring, KeyType
 from .core import Limits, Peer, Timeouts
 from .errors import AuthRefused, ConnectionLost, LocalError, MsgrError, PeerError, TimedOut
 from .frame import Mode, Revision
-from .net import Runtime, Server, Session, accept, connect, serve
+from .net import ProbeResult, Runtime, Server, Session, accept, connect, probe, serve
 from .session import Message
 from .wire import EntityAddr, EntityName, EntityType
 
@@ -42,6 +42,7 @@ __all__ = [
     "MsgrError",
     "Peer",
     "PeerError",
+    "ProbeResult",
     "Revision",
     "Runtime",
     "Server",
@@ -50,5 +51,6 @@ __all__ = [
     "Timeouts",
     "accept",
     "connect",
+    "probe",
     "serve",
 ]

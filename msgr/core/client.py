@@ -34,6 +34,7 @@ from .common import (
     meet,
     method_name,
     open_session,
+    some,
 )
 from .config import ClientConfig
 from .context import Context
@@ -51,6 +52,9 @@ from .states import (
     Ready,
     State,
 )
+
+_FIRST_TOO_LARGE: Final = 1 << 63
+"""AUTH_DONE has global ids as u64, CLIENT_IDENT as i64."""
 
 
 def on_hello(ctx: Context[ClientConfig], state: AwaitHello, hello: Hello) -> State:
@@ -97,7 +101,7 @@ def _check_refusal(attempt: Attempt, payload: AuthBadMethod) -> None:
 
 def _refused(attempt: Attempt, payload: AuthBadMethod) -> NoReturn:
     asked = f"{method_name(attempt.method.number)} in {_modes(attempt.offered)} mode"
-    methods = ", ".join(map(method_name, payload.allowed_methods)) or "nothing"
+    methods = some(map(method_name, payload.allowed_methods)) or "nothing"
     allowed = f"{methods} in {_modes(payload.allowed_modes)} mode"
     raise AuthRefused(
         f"the server refuses {asked} with {payload.result}; it allows {allowed}",
@@ -108,7 +112,7 @@ def _refused(attempt: Attempt, payload: AuthBadMethod) -> NoReturn:
 
 
 def _modes(modes: tuple[int, ...]) -> str:
-    return " or ".join(Mode(mode).name.lower() if mode in tuple(Mode) else str(mode) for mode in modes) or "no"
+    return some((Mode(mode).name.lower() if mode in tuple(Mode) else mode for mode in modes), joint=" or ") or "no"
 
 
 def on_first_more(ctx: Context[ClientConfig], state: AwaitAuthReply, payload: AuthReplyMore) -> State:
@@ -134,6 +138,8 @@ def on_auth_done(ctx: Context[ClientConfig], state: AwaitAuthReply | AwaitAuthSt
     offered = state.attempt.offered
     if payload.mode not in offered:
         raise AuthError(f"AUTH_DONE chose mode {payload.mode}; {_modes(offered)} was offered", rule="AUTH-7")
+    if payload.global_id >= _FIRST_TOO_LARGE:
+        raise AuthError(f"global id {payload.global_id}, which no ident can carry", rule="GLOBALID-1")
     mode = Mode(payload.mode)
     keys = state.attempt.conversation.done(payload.payload, global_id=payload.global_id, mode=mode)
     return exchange_signatures(
@@ -189,7 +195,7 @@ def _own_address(ctx: Context[ClientConfig], login: Login) -> EntityAddr:
 def on_server_ident(ctx: Context[ClientConfig], state: AwaitServerIdent, ident: ServerIdent) -> State:
     """Check that this is the server meant, and begin; raises IdentError and FeaturesMissing."""
     if ctx.config.target not in ident.addresses:
-        listed = ", ".join(map(str, ident.addresses)) or "nowhere"
+        listed = some(ident.addresses) or "nowhere"
         raise IdentError(f"the server is at {listed}; {ctx.config.target} was dialled", rule="IDENT-4")
     if missing := ctx.config.required & ~ident.supported:
         raise FeaturesMissing(missing)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from ..auth import AuthMethod, Identity, Keys, PeerVerified, sign, verify
@@ -22,6 +23,8 @@ Handler: TypeAlias = Callable[[Any, Any, Any], State]
 Table: TypeAlias = Mapping[type[State], Mapping[Tag, Handler]]
 """Which frames are legal in which state, and what handles them (STATE-1)."""
 
+_SHOWN: Final = 8
+
 
 def meet(ctx: Context[Config], state: AwaitHello, hello: Hello) -> Met:
     """Note who the peer says it is."""
@@ -33,6 +36,15 @@ def meet(ctx: Context[Config], state: AwaitHello, hello: Hello) -> Met:
 def method_name(number: int) -> str:
     """Return the lower-case name of an authentication method, or its number."""
     return AuthMethod(number).name.lower() if number in AuthMethod._value2member_map_ else str(number)
+
+
+def some(items: Iterable[object], *, joint: str = ", ") -> str:
+    """Return the first few items as text: a peer's list may be long, and a reason that tells of it must not be."""
+    rest = iter(items)
+    shown = list(map(str, islice(rest, _SHOWN)))
+    if left := sum(1 for _ in rest):
+        shown.append(f"{left} more")
+    return joint.join(shown)
 
 
 def exchange_signatures(

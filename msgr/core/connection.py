@@ -11,7 +11,7 @@
         connection.receive_data(read(), now=monotonic())
 
 It never blocks, logs, or looks at a clock. Whatever a peer sends, `receive_data` raises nothing: what is wrong ends
-the connection, and the last event, `Closed`, says why.
+the connection, and the last event, `Closed`, says why. What a faulty plug-in raises ends it too, and comes through.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ..errors import (
     BannerError,
     ConnectionLost,
     FrameError,
+    LocalError,
     MessageTooLarge,
     MsgrError,
     PeerError,
@@ -89,6 +90,10 @@ class Connection:
                 pass
         except MsgrError as error:
             self._end(error)
+        except Exception as error:
+            # A fault of our own, say in a method of authentication. No later step may run on what it left behind.
+            self._end(LocalError(f"{type(error).__name__} while handling what the peer sent, {self._where()}"))
+            raise
 
     def receive_eof(self) -> None:
         """Take the end of the stream. In a session, between two frames, it is an orderly end: there is no other."""
@@ -123,7 +128,10 @@ class Connection:
         self._ready("ask for a sign of life")
         self._context.now = now
         stamp = Timestamp.of(self._context.wall)
-        self._context.say(Keepalive(stamp=stamp))
+        try:
+            self._context.say(Keepalive(stamp=stamp))
+        except ConnectionLost as error:  # the nonces are used up
+            self._end(error)
         return stamp
 
     def close(self) -> None:

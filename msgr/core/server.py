@@ -35,6 +35,7 @@ from .common import (
     meet,
     method_name,
     open_session,
+    some,
 )
 from .config import ServerConfig
 from .context import Context
@@ -71,7 +72,7 @@ def on_auth_request(ctx: Context[ServerConfig], state: AwaitAuthRequest, request
     allowed = config.modes_for(method)
     mode = next((Mode(mode) for mode in request.modes if mode in allowed), None)
     if mode is None:
-        return _deny(ctx, state, request, Denied(_EOPNOTSUPP, f"none of the modes {request.modes} is allowed"))
+        return _deny(ctx, state, request, Denied(_EOPNOTSUPP, f"none of these modes is allowed: {some(request.modes)}"))
     conversation = method.converse(ctx.dice, now=ctx.wall)
     verdict = conversation.begin(request.payload, mode=mode)
     if isinstance(verdict, Denied):
@@ -158,8 +159,7 @@ def on_client_ident(ctx: Context[ServerConfig], state: AwaitClientIdent, ident: 
     if not ident.addresses or ident.addresses[0].type == AddressType.NONE:
         raise IdentError("CLIENT_IDENT without an address of the client", rule="IDENT-1")
     if ident.target not in config.addresses:
-        own = ", ".join(map(str, config.addresses))
-        raise IdentError(f"the client means to reach {ident.target}; this is {own}", rule="IDENT-2")
+        raise IdentError(f"the client means to reach {ident.target}; this is {some(config.addresses)}", rule="IDENT-2")
     if missing := (config.required | MSG_ADDR2) & ~ident.supported:
         ctx.say(IdentMissingFeatures(features=missing))
         return state

@@ -85,10 +85,15 @@ class FrameDecoder:
         end = self._start + head.body_size
         if len(self._buffer) < end:
             return None
-        with memoryview(self._buffer) as whole, whole[self._start : end] as body:
-            if self.tap is not None:
-                self.tap(body)
-            frame = self.mode.open_body(head, body)
+        try:
+            with memoryview(self._buffer) as whole, whole[self._start : end] as body:
+                if self.tap is not None:
+                    self.tap(body)
+                frame = self.mode.open_body(head, body)
+        except Exception:
+            # Its traceback may hold views of the buffer, which could then not take another byte.
+            self._buffer, self._start = bytearray(), 0
+            raise
         self._start = end
         self._head = None
         if not head.verified:

@@ -5,7 +5,7 @@ Nobody outside this package asks whether a connection is encrypted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Protocol
 
@@ -33,7 +33,7 @@ class Frame:
     """
 
     tag: int
-    segments: tuple[Octets, ...]
+    segments: tuple[Octets, ...] = field(repr=False)
     aborted: bool = False
 
     @classmethod
@@ -59,7 +59,7 @@ class Head:
     preamble: Preamble
     body_size: int
     verified: bool = True
-    inline: bytes = b""
+    inline: bytes = field(default=b"", repr=False)
 
 
 class FrameMode(Protocol):

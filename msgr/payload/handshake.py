@@ -5,7 +5,7 @@ Each class is the payload of one frame: its `tag`, and its fields in wire order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Final
 
 from ..frame import Tag
@@ -30,7 +30,7 @@ class AuthRequest(Record):
     tag: ClassVar[Tag] = Tag.AUTH_REQUEST
     method: Annotated[int, u32]
     modes: Annotated[tuple[int, ...], Vec(u32)]
-    payload: Annotated[bytes, blob]
+    payload: Annotated[bytes, blob] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class AuthReplyMore(Record):
     """Server: another step is needed."""
 
     tag: ClassVar[Tag] = Tag.AUTH_REPLY_MORE
-    payload: Annotated[bytes, blob]
+    payload: Annotated[bytes, blob] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class AuthRequestMore(Record):
     """Client: here it is."""
 
     tag: ClassVar[Tag] = Tag.AUTH_REQUEST_MORE
-    payload: Annotated[bytes, blob]
+    payload: Annotated[bytes, blob] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class AuthDone(Record):
     tag: ClassVar[Tag] = Tag.AUTH_DONE
     global_id: Annotated[int, u64]
     mode: Annotated[int, u32]
-    payload: Annotated[bytes, blob]
+    payload: Annotated[bytes, blob] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

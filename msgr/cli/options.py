@@ -1,0 +1,58 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from ..auth import Keyring
+from ..frame import Mode, Revision
+
+
+class ModeName(StrEnum):
+    """A connection mode as it is written."""
+
+    SECURE = "secure"
+    CRC = "crc"
+
+
+class RevisionName(StrEnum):
+    """A revision as it is written."""
+
+    REV1 = "2.1"
+    REV0 = "2.0"
+
+
+AddressArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="v2:HOST:PORT", help="An IPv6 host stands in brackets: v2:[::1]:6789.")
+]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+KeyringOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--keyring", metavar="FILE", help="The keyring with the key; without it, nobody proves anything."),
+]
+ModeOption: TypeAlias = Annotated[
+    ModeName | None,
+    typer.Option("--mode", help="The only mode allowed; by default the strongest: secure with a keyring, else crc."),
+]
+RevisionOption: TypeAlias = Annotated[
+    RevisionName, typer.Option("--revision", help="The only revision of the framing allowed.")
+]
+
+
+def modes_of(name: ModeName | None) -> tuple[Mode, ...]:
+    """Return the modes allowed; none leaves the choice to the method of authentication."""
+    return () if name is None else (Mode[name.name],)
+
+
+def revision_of(name: RevisionName) -> Revision:
+    """Return the revision with this name."""
+    return Revision[name.name]
+
+
+def load(keyring: Path | None) -> Keyring | None:
+    """Return the keyring in a file, if one is named; raises KeyringError."""
+    return None if keyring is None else Keyring.load(keyring)

@@ -1,0 +1,96 @@
+"""`msgr ping`: does a whole handshake work, and how long does an answer take?"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from ..auth import Keyring
+from ..core import Timeouts
+from ..errors import TimedOut
+from ..frame import Mode, Revision
+from ..net import Session, connect
+from .options import (
+    AddressArgument,
+    JsonOption,
+    KeyringOption,
+    ModeOption,
+    RevisionName,
+    RevisionOption,
+    load,
+    modes_of,
+    revision_of,
+)
+from .report import Report
+from .words import method_word, micros, mode_word, spread
+
+
+def ping(
+    address: AddressArgument,
+    name: Annotated[str, typer.Option("--name", metavar="TYPE.ID", help="Who we are.")] = "client.admin",
+    keyring: KeyringOption = None,
+    mode: ModeOption = None,
+    revision: RevisionOption = RevisionName.REV1,
+    count: Annotated[int, typer.Option("--count", min=1, help="How many keepalives to send.")] = 5,
+    json: JsonOption = False,
+) -> None:
+    """Make a session with a peer, and measure how soon it answers keepalives."""
+    measure = partial(
+        _ping,
+        address,
+        name=name,
+        keyring=load(keyring),
+        modes=modes_of(mode),
+        revision=revision_of(revision),
+        count=count,
+        report=Report(json=json),
+    )
+    anyio.run(measure)
+
+
+async def _ping(
+    address: str,
+    *,
+    name: str,
+    keyring: Keyring | None,
+    modes: tuple[Mode, ...],
+    revision: Revision,
+    count: int,
+    report: Report,
+) -> None:
+    if keyring is None:
+        report.line("no keyring is given: method none, which proves nothing")
+    revisions = frozenset({revision})
+    async with connect(address, name=name, auth=keyring, modes=modes, revisions=revisions) as session:
+        login = session.peer.login
+        chosen = mode_word(login.mode)
+        report.line(
+            f"{address}: {chosen} mode, revision {login.met.revision}, {method_word(login.method)} as {name}, "
+            f"global id {login.global_id}"
+        )
+        times = [await _once(session, number, report) for number in range(1, count + 1)]
+    report.line(f"{count} round trips: {spread(times)}")
+    report.document(
+        {
+            "address": address,
+            "mode": chosen,
+            "revision": str(login.met.revision),
+            "global_id": login.global_id,
+            "rtt_us": times,
+        }
+    )
+
+
+async def _once(session: Session, number: int, report: Report) -> float:
+    limit = Timeouts().handshake  # a keepalive has no time-out of its own
+    try:
+        with anyio.fail_after(limit):
+            taken = micros(await session.ping())
+    except TimeoutError:
+        raise TimedOut(f"keepalive {number} has no answer after {limit:g} s [KEEPALIVE-2]") from None
+    report.line(f"keepalive {number}: {taken:,.0f} us")
+    return taken

@@ -1,0 +1,90 @@
+"""`msgr serve`: a server to talk to."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from functools import partial
+from typing import Annotated
+
+import anyio
+import typer
+
+from .. import net
+from ..auth import Keyring
+from ..frame import Mode, Revision
+from .echo import Echoed, echo_all
+from .options import (
+    AddressArgument,
+    JsonOption,
+    KeyringOption,
+    ModeOption,
+    RevisionName,
+    RevisionOption,
+    load,
+    modes_of,
+    revision_of,
+)
+from .report import Report
+from .words import listed, written
+
+
+def serve(
+    address: AddressArgument,
+    name: Annotated[str, typer.Option("--name", metavar="TYPE.ID", help="Who we are.")] = "mon.a",
+    keyring: KeyringOption = None,
+    mode: ModeOption = None,
+    revision: RevisionOption = RevisionName.REV1,
+    json: JsonOption = False,
+) -> None:
+    """Send every message back as it came, until Ctrl-C or SIGTERM.
+
+    Port 0 takes any free one. The address is printed once the server listens: on standard output, or with --json on
+    standard error. The document of --json comes at the end.
+    """
+    report = Report(json=json)
+    # Those who come, go, or fail to get in.
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    host = partial(
+        _serve,
+        address,
+        name=name,
+        keyring=load(keyring),
+        modes=modes_of(mode),
+        revision=revision_of(revision),
+        report=report,
+    )
+    anyio.run(host)
+
+
+async def _serve(
+    address: str, *, name: str, keyring: Keyring | None, modes: tuple[Mode, ...], revision: Revision, report: Report
+) -> None:
+    echoed = Echoed()
+    async with anyio.create_task_group() as tasks:
+        revisions = frozenset({revision})
+        async with net.serve(address, name=name, auth=keyring, modes=modes, revisions=revisions) as server:
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                tasks.start_soon(echo_all, server, tasks, echoed, report.note)
+                if keyring is None:
+                    report.note("no keyring is given: method none, everybody is let in")
+                # The last word of the line is the address: whoever starts this in a script wants it.
+                ready = f"{name} listens at {listed(map(written, server.addresses))}"
+                (report.note if report.json else report.line)(ready)
+                await anext(signals)
+            # From here on another Ctrl-C ends it without waiting for anybody.
+        tasks.cancel_scope.cancel()
+    failed = server.stats.failed
+    report.line(
+        f"{echoed.sessions:,} sessions, {echoed.messages:,} messages and {echoed.bytes:,} bytes sent back; "
+        f"{failed:,} handshakes failed"
+    )
+    report.document(
+        {
+            "addresses": [written(listening) for listening in server.addresses],
+            "sessions": echoed.sessions,
+            "messages": echoed.messages,
+            "bytes": echoed.bytes,
+            "failed": failed,
+        }
+    )

@@ -1,0 +1,60 @@
+"""Numbers as words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import median
+from typing import Final
+
+from ..auth import AuthMethod
+from ..frame import Mode
+from ..wire import BannerFeature, EntityAddr, EntityType, type_name
+
+_METHODS: Final = {int(method): method.name.lower() for method in AuthMethod}
+_MODES: Final = {int(mode): mode.name.lower() for mode in Mode}
+_TYPES: Final = {int(kind) for kind in EntityType}
+_FEATURES: Final = {1: "revision 2.1", 2: "compression"}
+
+
+def method_word(number: int) -> str | int:
+    """Return the name of an authentication method, or the number of one without a name."""
+    return _METHODS.get(number, number)
+
+
+def mode_word(number: int) -> str | int:
+    """Return the name of a connection mode, or the number of one without a name."""
+    return _MODES.get(number, number)
+
+
+def type_word(number: int) -> str | int:
+    """Return the name of an entity type, or the number of one without a name."""
+    return type_name(number) if number in _TYPES else number
+
+
+def features(bits: int) -> str:
+    """Return the names of banner features."""
+    known = int(BannerFeature.REVISION_1 | BannerFeature.COMPRESSION)
+    names = [name for bit, name in _FEATURES.items() if bits & bit]
+    if bits & ~known:
+        names.append(hex(bits & ~known))
+    return ", ".join(names) or "none"
+
+
+def listed(words: Iterable[str | int]) -> str:
+    """Return words with commas between them."""
+    return ", ".join(map(str, words)) or "none"
+
+
+def written(address: EntityAddr) -> str:
+    """Return an address as a person would write it: without a nonce where it has none."""
+    return str(address).removesuffix("/0")
+
+
+def micros(seconds: float) -> float:
+    """Return a time in microseconds, to a tenth."""
+    return round(seconds * 1e6, 1)
+
+
+def spread(values: list[float]) -> str:
+    """Return the least, the middle and the greatest of some times in microseconds."""
+    return f"min {min(values):,.0f} us, median {median(values):,.0f} us, max {max(values):,.0f} us"

@@ -1,0 +1,19 @@
+"""What all tests share. The quick suite is `pytest -m "not slow"`."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+pytest_plugins = ["tests.lab.fixtures"]
+
+# The same examples on every run and machine; a time limit on one example would only tell how busy the machine is.
+settings.register_profile("house", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("house")
+
+
+@pytest.fixture(scope="module", params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Run every test marked `anyio` on both event loops."""
+    backend: str = request.param
+    return backend

@@ -1,0 +1,1 @@
+"""What the style asks for and a machine can see."""

@@ -1,0 +1,71 @@
+"""The values of floor 1 as vectors write them down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any, Final
+
+from msgr.wire import (
+    Codec,
+    EntityAddr,
+    Fixed,
+    Nested,
+    Raw,
+    Timestamp,
+    Vec,
+    address,
+    address_vector,
+    blob,
+    boolean,
+    i16,
+    i32,
+    i64,
+    text,
+    u8,
+    u16,
+    u32,
+    u64,
+)
+
+TYPES: Final[Mapping[str, Codec[Any]]] = {
+    "u8": u8,
+    "u16": u16,
+    "u32": u32,
+    "u64": u64,
+    "i16": i16,
+    "i32": i32,
+    "i64": i64,
+    "bool": boolean,
+    "blob": blob,
+    "text": text,
+    "vec-u32": Vec(u32),
+    "timestamp": Nested(Timestamp),
+}
+
+
+def address_of(parts: Mapping[str, Any]) -> EntityAddr:
+    """The address that a vector describes."""
+    host = None if parts["host"] is None else ip_address(parts["host"])
+    rest = {key: parts[key] for key in ("type", "nonce", "port", "flowinfo", "scope_id")}
+    return EntityAddr(host=host, opaque=bytes.fromhex(parts["opaque"]), **rest)
+
+
+def value_of(codec: Codec[Any], written: Any) -> Any:
+    """The value of a wire type that a vector writes as `written`."""
+    match codec:
+        case Fixed(size=8):
+            return int(written)
+        case Raw():
+            return bytes.fromhex(written)
+        case Vec(item=item):
+            return tuple(value_of(item, one) for one in written)
+        case Nested(cls=cls) if cls is Timestamp:
+            return Timestamp(seconds=written[0], nanoseconds=written[1])
+    if codec is blob:
+        return bytes.fromhex(written)
+    if codec is address:
+        return address_of(written)
+    if codec is address_vector:
+        return tuple(map(address_of, written))
+    return written
