@@ -39,11 +39,15 @@ class Message:
         return len(self.front) + len(self.middle) + len(self.data)
 
     def check(self) -> None:
-        """Raise ConfigError where a field does not fit the header."""
+        """Raise ConfigError where a field does not fit the header, or a segment is no plain run of bytes."""
         for name, bits in _FIELD_BITS:
             value = getattr(self, name)
             if not 0 <= value < 1 << bits:
                 raise ConfigError(f"{name} is {value}; the header holds {bits} bits [MESSAGE-1]")
+        for segment in (self.front, self.middle, self.data):
+            # What such a view is long is not how many bytes it would put on the wire.
+            if isinstance(segment, memoryview) and (segment.nbytes != len(segment) or not segment.c_contiguous):
+                raise ConfigError("a segment is a memoryview of other items than bytes, or has gaps: cast it to bytes")
 
     def to_frame(self, *, seq: int, ack_seq: int) -> Frame:
         """Return the MESSAGE frame that carries this message as number `seq`; raises ConfigError."""
