@@ -33,17 +33,17 @@ async def _echo(session: Session, echoed: Echoed, tell: Callable[[str], None]) -
     login = session.peer.login
     who = f"{login.identity.name if login.identity else 'somebody'} (global id {login.global_id})"
     tell(f"{who} is here: {login.mode.name.lower()} mode, revision {login.met.revision}")
-    before = echoed.messages
-    end = "is gone"
+    count, end = 0, "left"
     try:
         async with session:
             async for message in session:
                 await session.send(message)
+                count += 1
                 echoed.messages += 1
                 echoed.bytes += message.size
     except MsgrError as error:
         end = f"is lost: {error}"
-    tell(f"{who} {end}; all sessions together had {echoed.messages:,} messages, {before:,} when it came")
+    tell(f"{who} {end}, after {count:,} messages")
 
 
 def _tell_nobody(text: str) -> None:

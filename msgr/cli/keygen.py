@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from enum import StrEnum
@@ -60,7 +61,7 @@ def keygen(
 
 def _store(path: Path, name: str, key: CryptoKey, *, force: bool) -> None:
     target = path.resolve()  # a file that is linked to is replaced, not the link
-    keyring = Keyring.load(target) if target.exists() else Keyring()
+    keyring = Keyring.load(target) if os.path.exists(target) else Keyring()
     known = name in keyring
     if known and not force:
         raise KeyringError(f"{path} has a key of {name} already; --force replaces it")

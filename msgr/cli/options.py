@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from ..auth import Keyring
+from ..errors import ConfigError
 from ..frame import Mode, Revision
 
 
@@ -53,6 +54,10 @@ def revision_of(name: RevisionName) -> Revision:
     return Revision[name.name]
 
 
-def load(keyring: Path | None) -> Keyring | None:
-    """Return the keyring in a file, if one is named; raises KeyringError."""
-    return None if keyring is None else Keyring.load(keyring)
+def load(keyring: Path | None, mode: ModeName | None) -> Keyring | None:
+    """Return the keyring in a file, if one is named; raises KeyringError, and ConfigError where `mode` needs one."""
+    if keyring is not None:
+        return Keyring.load(keyring)
+    if mode is ModeName.SECURE:
+        raise ConfigError("secure mode needs a key: name a file with --keyring [AUTH-2]")
+    return None

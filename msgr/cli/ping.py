@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import anyio
@@ -38,12 +37,15 @@ def ping(
     count: Annotated[int, typer.Option("--count", min=1, help="How many keepalives to send.")] = 5,
     json: JsonOption = False,
 ) -> None:
-    """Make a session with a peer, and measure how soon it answers keepalives."""
+    """Make a session with a peer, and measure round trips.
+
+    The whole handshake comes first; then keepalives (KEEPALIVE2) are sent one after the other.
+    """
     measure = partial(
         _ping,
         address,
         name=name,
-        keyring=load(keyring),
+        keyring=load(keyring, mode),
         modes=modes_of(mode),
         revision=revision_of(revision),
         count=count,

@@ -13,9 +13,9 @@ from .words import features, listed, method_word, mode_word, type_word, written
 
 
 def probe(address: AddressArgument, json: JsonOption = False) -> None:
-    """Ask a peer what it is and what it allows, without credentials.
+    """Ask a peer what it is and what it allows.
 
-    Nothing of the answer is authenticated.
+    It takes no credentials, and nothing of the answer is authenticated.
     """
     report = Report(json=json)
     found = anyio.run(partial(net.probe, address))

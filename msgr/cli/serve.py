@@ -37,7 +37,9 @@ def serve(
     revision: RevisionOption = RevisionName.REV1,
     json: JsonOption = False,
 ) -> None:
-    """Send every message back as it came, until Ctrl-C or SIGTERM.
+    """Be an echo server until Ctrl-C or SIGTERM.
+
+    Every message comes back with its tid, type and segments.
 
     Port 0 takes any free one. The address is printed once the server listens: on standard output, or with --json on
     standard error. The document of --json comes at the end.
@@ -49,7 +51,7 @@ def serve(
         _serve,
         address,
         name=name,
-        keyring=load(keyring),
+        keyring=load(keyring, mode),
         modes=modes_of(mode),
         revision=revision_of(revision),
         report=report,

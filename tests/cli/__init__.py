@@ -1,0 +1,1 @@
+"""The command `msgr`: what it prints, and how it ends."""
