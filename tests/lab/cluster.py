@@ -98,6 +98,9 @@ class Cluster:
             lambda: (daemon.ask("mon_status") or {}).get("state") in _IN_QUORUM,
             within=_BOOT_LIMIT,
         )
+        # One that is fresh in its quorum has no global ids to give yet, and drops who needs one; the stock client
+        # comes again until it is let in.
+        self.run("ceph", "-m", self.addresses[name], "mon", "stat")
 
     def _make_files(self) -> None:
         caps = {
