@@ -29,6 +29,8 @@ async def resolve(endpoint: Endpoint, *, passive: bool = False) -> list[tuple[in
         found = await anyio.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=flags)
     except OSError as error:
         raise ConnectFailed(f"{endpoint.host} has no address: {error.strerror or error}") from error
+    except ValueError as error:  # a label that is too long
+        raise ConfigError(f"{endpoint.host!r} is no name of a host: {error}") from error
     return [(family, sockaddr) for family, _, _, _, sockaddr in found]
 
 
@@ -39,25 +41,25 @@ async def dial(endpoint: Endpoint) -> tuple[socket.socket, EntityAddr]:
     """
     failures: list[str] = []
     for family, sockaddr in await resolve(endpoint):
-        connecting = socket.socket(family, socket.SOCK_STREAM)
-        connecting.setblocking(False)
         try:
-            await _connect(connecting, sockaddr)
+            return await _connect(family, sockaddr), entity_addr(endpoint, sockaddr)
         except OSError as error:
-            connecting.close()
             failures.append(f"{sockaddr[0]}: {error.strerror or error}")
-        except BaseException:
-            connecting.close()
-            raise
-        else:
-            return connecting, entity_addr(endpoint, sockaddr)
     raise ConnectFailed(f"no connection to {endpoint.host} port {endpoint.port} ({'; '.join(failures)})")
 
 
-async def _connect(connecting: socket.socket, sockaddr: tuple[str | int, ...]) -> None:
-    code = connecting.connect_ex(sockaddr)
-    if code == errno.EINPROGRESS:
-        await anyio.wait_writable(connecting)
-        code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if code:
-        raise OSError(code, os.strerror(code))
+async def _connect(family: int, sockaddr: tuple[str | int, ...]) -> socket.socket:
+    """Return a connected socket; raises OSError."""
+    connecting = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connecting.setblocking(False)
+        code = connecting.connect_ex(sockaddr)
+        if code == errno.EINPROGRESS:
+            await anyio.wait_writable(connecting)
+            code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+    except BaseException:
+        connecting.close()
+        raise
+    return connecting

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import anyio
 
 from ..core import Closed, Connected, Connection, KeepaliveAcked, Limits, MessageReceived, Peer, Timeouts
-from ..core.states import Ended
+from ..core.states import Ended, Ready
 from ..errors import ConnectionLost, MsgrError
 from ..session import Message
 from ..wire import Timestamp
@@ -17,9 +19,14 @@ from .bell import Bell
 from .runtime import Runtime
 from .stream import Stream
 
+_log: Final = logging.getLogger("msgr.net.driver")
+
+_OVERHEAD: Final = 256
+"""What a waiting message takes beside its body, in bytes, about: so even empty ones fill a limit."""
+
 
 class Inbox:
-    """Messages that wait for the user, and how many bytes they hold."""
+    """Messages that wait for the user, and how much memory they hold."""
 
     __slots__ = ("messages", "size")
 
@@ -30,12 +37,12 @@ class Inbox:
     def push(self, message: Message) -> None:
         """Append a message."""
         self.messages.append(message)
-        self.size += message.size
+        self.size += message.size + _OVERHEAD
 
     def pop(self) -> Message:
         """Return and remove the oldest message; raises IndexError when there is none."""
         message = self.messages.popleft()
-        self.size -= message.size
+        self.size -= message.size + _OVERHEAD
         return message
 
 
@@ -44,6 +51,8 @@ class Ping:
     """A keepalive, and its round trip in seconds once it is answered."""
 
     round_trip: float | None = None
+    waiting: int = 0
+    """How many tasks wait for the answer: those that ask at the same time share a stamp."""
 
 
 class Driver:
@@ -69,6 +78,10 @@ class Driver:
         self.work = Bell()
         """Rings for the writer and the reader: there is something to write, or room to read."""
         self._stream = stream
+        self._over = anyio.Event()
+        self._reading = anyio.CancelScope()
+        self._stopped = anyio.Event()  # set when nobody reads any more
+        self._sent = 0
         self._writing = False
         self._closing = False
 
@@ -82,13 +95,28 @@ class Driver:
         """Whether all that was queued has left."""
         return not self._writing and not self.connection.queued_bytes and not self.connection.has_output
 
+    @property
+    def outbox_is_full(self) -> bool:
+        """Whether senders are to wait."""
+        state = self.connection.state
+        waiting = self._sent - state.session.out_seq if isinstance(state, Ready) else 0
+        return self.connection.queued_bytes + waiting * _OVERHEAD >= self.limits.outbox
+
+    def send(self, message: Message) -> int:
+        """Queue a message; returns how many there were. Raises MessageTooLarge, ConfigError and StateError."""
+        self.connection.send_message(message)
+        self._sent += 1
+        self.work.ring()
+        return self._sent
+
     async def run(self) -> None:
         """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._watch)
-                tasks.start_soon(self._read)
-                await self._write()
+                for task in (self._watch, self._read_on, self._write):
+                    tasks.start_soon(task)
+                # Once the connection is over nobody waits for its peer: not for it to speak, nor for it to listen.
+                await self._over.wait()
                 tasks.cancel_scope.cancel()
         finally:
             self.end(None)
@@ -122,11 +150,15 @@ class Driver:
                     await self.changed.wait()
         finally:
             self.end(None)
-            self.work.ring()
 
     async def _finish(self) -> None:
         try:
-            await self._stream.finish()
+            if await self._stream.finish():
+                return
+            self._reading.cancel()
+            await self._stopped.wait()
+            await self._stream.part()
+            self.end(None)
         except ConnectionLost as error:
             self.end(error)
 
@@ -145,10 +177,16 @@ class Driver:
                 self.peer = event.peer
                 if self.on_ready is not None:
                     self.on_ready()
-            elif isinstance(event, Closed) and self.error is None:
-                self.error = event.error
+            elif isinstance(event, Closed):
+                self.error = self.error or event.error
+                self._over.set()
         if changed:
             self.changed.ring()
+
+    async def _read_on(self) -> None:
+        with self._reading:
+            await self._read()
+        self._stopped.set()
 
     async def _read(self) -> None:
         while not self.ended:
@@ -160,15 +198,23 @@ class Driver:
             except ConnectionLost as error:
                 self.end(error)
                 break
-            if not data:
-                self.connection.receive_eof()
-                self._take_events()
-                break
-            self.connection.receive_data(data, now=self.runtime.clock())
+            self._receive(data)
             self._take_events()
             if self.connection.has_output:
                 self.work.ring()
-        self.work.ring()
+
+    def _receive(self, data: bytes) -> None:
+        if not data:
+            self.connection.receive_eof()
+            return
+        try:
+            self.connection.receive_data(data, now=self.runtime.clock())
+        except Exception as fault:
+            # A method of authentication failed. That ended this connection, and must not end a server's others.
+            _log.exception("a fault ended a connection")
+            state = self.connection.state
+            if isinstance(state, Ended) and state.error is not None:
+                state.error.__cause__ = fault
 
     def _has_too_much(self) -> bool:
         full = self.inbox.size >= self.limits.inbox and not self._closing
@@ -197,4 +243,3 @@ class Driver:
             await anyio.sleep(max(0.0, deadline - self.runtime.clock()))
             self.connection.handle_deadline(now=self.runtime.clock())
             self._take_events()
-        self.work.ring()

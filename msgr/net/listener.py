@@ -67,9 +67,10 @@ async def accept_forever(
     """
     failures = 0
     while True:
-        while full():
-            await released.wait()
         await anyio.wait_readable(listening)
+        if full():
+            await released.wait()
+            continue
         try:
             # The peer's address comes with the connection; asking for it later fails once the peer has gone.
             connected, sockaddr = listening.accept()

@@ -66,6 +66,7 @@ class Server:
         self._untaken: deque[Session] = deque()
         self._arrived = Bell()
         self._released = Bell()
+        self._closed = False
 
     @property
     def addresses(self) -> tuple[EntityAddr, ...]:
@@ -76,8 +77,10 @@ class Server:
         return self
 
     async def __anext__(self) -> Session:
-        """Return the next session. Cancelling it loses none."""
+        """Return the next session; the iteration ends with the server. Cancelling it loses none."""
         while not self._untaken:
+            if self._closed:
+                raise StopAsyncIteration
             await self._arrived.wait()
         self._released.ring()
         return self._untaken.popleft()
@@ -100,9 +103,9 @@ class Server:
         self._half_open[driver] = None
         if len(self._half_open) > config.limits.half_open:
             oldest = next(iter(self._half_open))
+            del self._half_open[oldest]  # now, as more may come before its task has noticed
             limit = config.limits.half_open
             oldest.end(Refused(f"more than {limit} handshakes at once; the oldest goes first", rule="LIMIT-4"))
-            oldest.work.ring()
         connection.start(now=self._runtime.clock(), wall=self._runtime.wall())
         self._tasks.start_soon(self._host, driver, peer)
 
@@ -136,6 +139,11 @@ class Server:
         async with anyio.create_task_group() as tasks:
             for session in list(self._sessions.values()):
                 tasks.start_soon(session.close)
+
+    def stop(self) -> None:
+        """Hand out no more sessions than those that wait already."""
+        self._closed = True
+        self._arrived.ring()
 
     async def accept(self, listening: socket.socket) -> None:
         """Accept connections at a listening socket until it is cancelled."""
@@ -203,6 +211,9 @@ async def _hosting(
         server = Server(config, endpoint, runtime, tasks)
         for listening in sockets:
             tasks.start_soon(server.accept, listening)
-        yield server
+        try:
+            yield server
+        finally:
+            server.stop()
         await server.close()
         tasks.cancel_scope.cancel()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from ..core import Peer, Timeouts
 from ..errors import ConnectionLost, MsgrError
 from ..session import Message
 from .driver import Driver, Ping
+
+_BURST: Final = 64
+"""How many messages a task may queue before others have their turn; a turn each would cost the batches."""
 
 
 class Session:
@@ -50,11 +55,12 @@ class Session:
         leaves the message either queued whole or not queued.
         """
         driver = self._driver
-        while driver.connection.queued_bytes >= driver.limits.outbox and not driver.ended:
+        await checkpoint_if_cancelled()
+        while driver.outbox_is_full and not driver.ended:
             await driver.changed.wait()
         self._check()
-        driver.connection.send_message(message)
-        driver.work.ring()
+        if driver.send(message) % _BURST == 0:
+            await cancel_shielded_checkpoint()
 
     async def receive(self) -> Message:
         """Return the next message; raises ConnectionLost (or the PeerError that ended it) where no more will come.
@@ -92,10 +98,16 @@ class Session:
         self._check()
         stamp = driver.connection.send_keepalive(now=driver.runtime.clock())
         ping = driver.pings.setdefault(stamp, Ping())
+        ping.waiting += 1
         driver.work.ring()
-        while ping.round_trip is None:
-            self._check()
-            await driver.changed.wait()
+        try:
+            while ping.round_trip is None:
+                self._check()
+                await driver.changed.wait()
+        finally:
+            ping.waiting -= 1
+            if not ping.waiting:
+                driver.pings.pop(stamp, None)
         return ping.round_trip
 
     async def close(self) -> None:
@@ -105,7 +117,6 @@ class Session:
     def abort(self) -> None:
         """End the session at once; what is queued is lost."""
         self._driver.end(None)
-        self._driver.work.ring()
 
     async def __aenter__(self) -> Self:
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 import anyio
@@ -16,6 +17,8 @@ from ..wire import Octets
 _READ_SIZE: Final = 256 << 10
 _JOIN_BELOW: Final = 64 << 10
 """Batches smaller than this are joined before they are written: a copy costs less than a gathered write."""
+_BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.BusyResourceError, OSError)
+"""What a foreign stream raises when it is of no use any more; OSError is the form of TLS's own errors."""
 _GATHER: Final = 64
 """How many pieces one system call may take; well below every system's IOV_MAX."""
 
@@ -29,11 +32,14 @@ class Stream(Protocol):
     async def send(self, pieces: list[Octets]) -> None:
         """Write all pieces, in order. Cancelling leaves an unknown part of them written: the stream is then spent."""
 
-    async def finish(self) -> None:
-        """Tell the other end that nothing more is sent."""
+    async def finish(self) -> bool:
+        """Tell the other end that nothing more is sent; False where only `part` can tell it."""
+
+    async def part(self) -> None:
+        """Close both directions in agreement with the other end. Nobody may be receiving."""
 
     async def aclose(self) -> None:
-        """Close both directions."""
+        """Close both directions at once."""
 
 
 class SocketStream:
@@ -96,15 +102,20 @@ class SocketStream:
         except (anyio.ClosedResourceError, OSError, ValueError) as error:  # closed while it was waited for
             raise _lost(error) from error
 
-    async def finish(self) -> None:
+    async def finish(self) -> bool:
         """Tell the other end that nothing more is sent."""
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError as error:
             raise _lost(error) from error
+        return True
+
+    async def part(self) -> None:
+        """Close both directions: `finish` was all that there is to agree on."""
+        await self.aclose()
 
     async def aclose(self) -> None:
-        """Close both directions, and wake who waits for them."""
+        """Close both directions at once, and wake who waits for them."""
         if self._socket.fileno() >= 0:
             anyio.notify_closing(self._socket)
             self._socket.close()
@@ -126,28 +137,35 @@ class AnyioStream:
             return await self._stream.receive(_READ_SIZE)
         except anyio.EndOfStream:
             return b""
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+        except _BROKEN as error:
             raise _lost(error) from error
 
     async def send(self, pieces: list[Octets]) -> None:
         """Write all pieces, in order. Cancelling leaves an unknown part of them written: the stream is then spent."""
         try:
             await self._stream.send(b"".join(pieces))
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+        except _BROKEN as error:
             raise _lost(error) from error
 
-    async def finish(self) -> None:
-        """Tell the other end that nothing more is sent."""
+    async def finish(self) -> bool:
+        """Tell the other end that nothing more is sent; False where the stream cannot close one direction (TLS)."""
         try:
             await self._stream.send_eof()
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+        except NotImplementedError:
+            return False
+        except _BROKEN as error:
             raise _lost(error) from error
-        except NotImplementedError:  # TLS cannot close one direction alone
+        return True
+
+    async def part(self) -> None:
+        """Close both directions; TLS tells the other end, and waits until that has closed too."""
+        with suppress(*_BROKEN):  # an answer without ceremony is one as well
             await self._stream.aclose()
 
     async def aclose(self) -> None:
-        """Close both directions."""
-        await anyio.aclose_forcefully(self._stream)
+        """Close both directions at once."""
+        with suppress(*_BROKEN):
+            await anyio.aclose_forcefully(self._stream)
 
 
 def _lost(error: Exception) -> ConnectionLost:

@@ -1,1 +1,1 @@
-"""Our ends against real daemons."""
+"""Conversations with real Ceph monitors."""

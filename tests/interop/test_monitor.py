@@ -1,213 +1,138 @@
-"""Our client and a real monitor: whole sessions, and every refusal."""
+"""A session with a real monitor, in every mode, with both methods."""
 
 from __future__ import annotations
 
-import secrets
-import time
-import uuid
-from collections.abc import Callable
-from dataclasses import replace
+import json
+from uuid import UUID
 
 import anyio
+import anyio.to_thread
 import pytest
 
-from msgr import (
-    AuthRefused,
-    ConnectionLost,
-    CryptoKey,
-    EntityName,
-    EntityType,
-    Keyring,
-    KeyType,
-    Message,
-    Mode,
-    MsgrError,
-    Revision,
-    connect,
-    probe,
-)
-from msgr.auth import CephxClient
-from msgr.core import ClientConfig, Closed, Connection
-from msgr.errors import FeaturesMissing, IdentError
-from msgr.net.dial import dial
-from msgr.net.stream import SocketStream
-from msgr.wire import MSG_ADDR2, SUPPORTED, Endpoint, EntityAddr
+import msgr
+from msgr import EntityAddr, EntityType, Keyring, Message, Mode, Revision
+from msgr.auth import AuthMethod, CephxClient
+from msgr.net.probe import probe
+from msgr.wire import EntityName
 from tests.lab import Cluster
+from tests.lab.fixtures import ClusterFactory
+
+from .helpers import ADMIN, GET_MONMAP, MONMAP, PING, SOON, ask, connected
 
 pytestmark = [pytest.mark.anyio, pytest.mark.ceph]
 
-PING, MON_MAP, GET_MON_MAP = 2, 4, 5
-EOPNOTSUPP, EACCES = -95, -13
-MODES = [(Mode.SECURE, "secure"), (Mode.CRC, "crc")]
-REVISIONS = [pytest.param(revision, id=str(revision)) for revision in Revision]
+
+@pytest.mark.parametrize("revision", Revision)
+@pytest.mark.parametrize("mode", Mode)
+async def test_cephx(ceph_cephx: Cluster, mode: Mode, revision: Revision) -> None:
+    await converse(ceph_cephx, AuthMethod.CEPHX, mode, revision)
 
 
-def keyring(cluster: Cluster) -> Keyring | None:
-    return Keyring.load(cluster.keyring) if cluster.settings.auth == "cephx" else None
+@pytest.mark.parametrize("revision", Revision)
+async def test_none(ceph_none: Cluster, revision: Revision) -> None:
+    await converse(ceph_none, AuthMethod.NONE, Mode.CRC, revision)
 
 
-async def converse(cluster: Cluster, mode: Mode, revision: Revision) -> None:
-    """Hold a whole session, and check all that the monitor says in it."""
-    address = cluster.addresses["mon.a"]
-    with anyio.fail_after(10):
-        async with connect(
-            address,
-            name="client.admin",
-            auth=keyring(cluster),
-            modes=(mode,),
-            revisions=frozenset({revision}),
-            expect=EntityType.MON,
-        ) as session:
-            peer = session.peer
-            assert (peer.login.mode, peer.login.met.revision) == (mode, revision)
-            assert peer.login.met.entity_type == EntityType.MON
-            assert (peer.gid, peer.lossy) == (0, True)  # its rank; and monitors forget clients
-            assert EntityAddr.parse(address) in peer.addresses
-            assert 0 < await session.ping() < 5
-            await session.send(Message(type=PING, tid=7))
-            await session.send(Message(type=GET_MON_MAP, tid=8))
-            answers = {message.type: message for message in [await session.receive(), await session.receive()]}
-    assert b'"health"' in bytes(answers[PING].front)
-    assert uuid.UUID(cluster.fsid).bytes in bytes(answers[MON_MAP].front)
-    assert [message.seq for message in answers.values()] == [1, 2]
+async def converse(cluster: Cluster, method: AuthMethod, mode: Mode, revision: Revision) -> None:
+    """Go through what a client and a monitor have to say to each other."""
+    with anyio.fail_after(SOON):
+        async with connected(cluster, modes=(mode,), revisions=frozenset({revision}), expect=EntityType.MON) as session:
+            login = session.peer.login
+            assert (login.method, login.mode, login.met.revision) == (method, mode, revision)
+            assert login.met.entity_type == EntityType.MON
+            assert login.global_id > 0
+            assert str(login.met.seen_as.host) == "127.0.0.1"
+            assert session.peer.gid == 0  # the monitor's rank
+            assert session.peer.lossy
+            assert session.peer.addresses == (EntityAddr.parse(cluster.addresses["mon.a"]),)
+            for _ in range(5):
+                assert 0 <= await session.ping() < SOON
+            status = bytes((await ask(session, PING, PING)).front)
+            described, _ = json.JSONDecoder().raw_decode(status.decode(), status.index(b"{"))
+            assert described["mon_status"]["name"] == "a"
+            assert UUID(cluster.fsid).bytes in bytes((await ask(session, GET_MONMAP, MONMAP)).front)
+            await session.ping()
+    assert session.error is None
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("mode", "_"), MODES, ids=[name for _, name in MODES])
-async def test_session_with_cephx(ceph_cephx: Cluster, mode: Mode, _: str, revision: Revision) -> None:
-    await converse(ceph_cephx, mode, revision)
+async def test_best_of_both(ceph_cephx: Cluster) -> None:
+    """Where all is allowed, it is msgr2.1 in secure mode."""
+    async with connected(ceph_cephx, revisions=frozenset(Revision)) as session:
+        assert session.peer.login.mode is Mode.SECURE
+        assert session.peer.login.met.revision is Revision.REV1
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
-async def test_session_without_authentication(ceph_none: Cluster, revision: Revision) -> None:
-    await converse(ceph_none, Mode.CRC, revision)
+async def test_client_decides_the_order(ceph_cephx: Cluster) -> None:
+    async with connected(ceph_cephx, modes=(Mode.CRC, Mode.SECURE)) as session:
+        assert session.peer.login.mode is Mode.CRC
 
 
-async def test_probe_needs_no_credentials(ceph_cephx: Cluster) -> None:
-    found = await probe(ceph_cephx.addresses["mon.a"])
-    assert found.revision is Revision.REV1
-    assert found.entity_type == EntityType.MON
+async def test_a_hundred_questions_at_once(ceph_cephx: Cluster) -> None:
+    async with connected(ceph_cephx) as session:
+        with anyio.fail_after(SOON):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(100):
+                    tasks.start_soon(session.ping)
+                for _ in range(100):
+                    await session.send(Message(type=GET_MONMAP))
+                for _ in range(100):
+                    assert (await session.receive()).type == MONMAP
 
 
-async def refusal(cluster: Cluster, *, name: str = "client.admin", auth: Keyring | None, mode: Mode) -> AuthRefused:
-    with anyio.fail_after(5), pytest.raises(AuthRefused) as caught:
-        async with connect(cluster.addresses["mon.a"], name=name, auth=auth, modes=(mode,)):
-            pytest.fail("the monitor let us in")
-    return caught.value
+async def test_global_id_is_ours_again(ceph_cephx: Cluster) -> None:
+    """With its ticket a client proves that an id is its own; a client without one gets another."""
+    client = CephxClient(EntityName.parse(ADMIN), Keyring.load(ceph_cephx.keyring).get(ADMIN).key)
+    async with connected(ceph_cephx, auth=(client,)) as session:
+        first = session.peer.login.global_id
+    async with connected(ceph_cephx, auth=(client,)) as session:
+        assert session.peer.login.global_id == first == client.global_id
+        async with connected(ceph_cephx) as other:
+            assert other.peer.login.global_id != first
+    client.forget()
+    async with connected(ceph_cephx, auth=(client,)) as session:
+        assert session.peer.login.global_id != first
 
 
-@pytest.mark.parametrize("key_type", [KeyType.AES, KeyType.AES256K])
-async def test_wrong_key(ceph_cephx: Cluster, key_type: KeyType) -> None:
-    wrong = Keyring()
-    wrong.add("client.admin", CryptoKey.generate(secrets.token_bytes, time.time(), key_type))
-    assert (await refusal(ceph_cephx, auth=wrong, mode=Mode.SECURE)).result == EACCES
+@pytest.mark.parametrize(
+    ("method", "modes"), [(AuthMethod.CEPHX, (Mode.SECURE, Mode.CRC)), (AuthMethod.NONE, (Mode.CRC,))]
+)
+async def test_probe(request: pytest.FixtureRequest, method: AuthMethod, modes: tuple[Mode, ...]) -> None:
+    cluster: Cluster = request.getfixturevalue(f"ceph_{method.name.lower()}")
+    with anyio.fail_after(SOON):
+        result = await probe(cluster.addresses["mon.a"])
+    assert result.entity_type == EntityType.MON
+    assert result.revision is Revision.REV1
+    assert result.supported_features & 1
+    assert result.required_features == 0
+    assert (result.auth_methods, result.modes) == ((method,), modes)
+    assert str(result.seen_as.host) == "127.0.0.1"
 
 
-async def test_unknown_name(ceph_cephx: Cluster) -> None:
-    stranger = Keyring()
-    stranger.add("client.stranger", CryptoKey.generate(secrets.token_bytes, time.time(), KeyType.AES))
-    error = await refusal(ceph_cephx, name="client.stranger", auth=stranger, mode=Mode.SECURE)
-    assert error.result == EACCES
-
-
-async def test_unknown_method(ceph_cephx: Cluster, ceph_none: Cluster) -> None:
-    error = await refusal(ceph_cephx, auth=None, mode=Mode.CRC)
-    assert (error.result, error.methods) == (EOPNOTSUPP, (2,))
-    error = await refusal(ceph_none, auth=keyring(ceph_cephx), mode=Mode.CRC)
-    assert (error.result, error.methods) == (EOPNOTSUPP, (1,))
-
-
-@pytest.mark.parametrize(("allowed", "ours"), [("secure", Mode.CRC), ("crc", Mode.SECURE)])
-async def test_no_common_mode(ceph_cluster: Callable[..., Cluster], allowed: str, ours: Mode) -> None:
-    cluster = await anyio.to_thread.run_sync(lambda: ceph_cluster(modes=allowed))
-    error = await refusal(cluster, auth=keyring(cluster), mode=ours)
-    assert error.result == EOPNOTSUPP
-    assert ours not in error.modes
-
-
-@pytest.mark.parametrize("part", ["nonce", "type"])
-async def test_target_that_is_not_the_monitor(ceph_cephx: Cluster, part: str) -> None:
-    right = EntityAddr.parse(ceph_cephx.addresses["mon.a"])
-    target = replace(right, nonce=1) if part == "nonce" else replace(right, type=3)
-    error = await play(ceph_cephx, target=target)
-    assert isinstance(error, ConnectionLost)
-    assert "AwaitServerIdent" in str(error)
-
-
-async def test_expected_type_is_another(ceph_cephx: Cluster) -> None:
-    with anyio.fail_after(5), pytest.raises(IdentError) as caught:
-        async with connect(
-            ceph_cephx.addresses["mon.a"], name="client.admin", auth=keyring(ceph_cephx), expect=EntityType.OSD
-        ):
-            pytest.fail("a monitor passed for an OSD")
-    assert caught.value.rule == "HELLO-1"
-
-
-async def test_features_that_the_monitor_requires(ceph_cephx: Cluster) -> None:
-    error = await play(ceph_cephx, supported=MSG_ADDR2)
-    assert isinstance(error, FeaturesMissing)
-    assert error.mask & MSG_ADDR2 == 0
-    assert error.mask & 1 << 58  # a CRUSH tunable of this release
-
-
-async def test_global_id_is_reclaimed(ceph_cephx: Cluster) -> None:
-    ring = Keyring.load(ceph_cephx.keyring)
-    name = EntityName.parse("client.admin")
-    method = CephxClient(name, ring.get(name).key)
-    ids = []
-    for _ in range(3):
-        async with connect(ceph_cephx.addresses["mon.a"], name=str(name), auth=[method]) as session:
-            ids.append(session.peer.login.global_id)
-    assert len(set(ids)) == 1
-
-
-async def test_monitor_that_dies(ceph_cluster: Callable[..., Cluster]) -> None:
+async def test_monitor_that_is_killed(ceph_cluster: ClusterFactory) -> None:
+    """Its clients learn of it at once; there is nobody then; and it can be reached again once it is back."""
     cluster = await anyio.to_thread.run_sync(ceph_cluster)
-    async with connect(cluster.addresses["mon.a"], name="client.admin", auth=keyring(cluster)) as session:
+    async with connected(cluster) as session:
         await session.ping()
-        await anyio.to_thread.run_sync(cluster.kill, "mon.a")
-        with anyio.fail_after(5):
-            assert [message async for message in session] == []  # its kernel closes the connection in good order
-    with anyio.fail_after(5), pytest.raises(ConnectionLost):
-        async with connect(cluster.addresses["mon.a"], name="client.admin", auth=keyring(cluster)):
-            pytest.fail("nobody listens")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, cluster.kill, "mon.a")
+            with anyio.fail_after(SOON):
+                ended = await the_end(session)
+        assert ended is None or isinstance(ended, msgr.ConnectionLost)
+        with pytest.raises(msgr.ConnectionLost):
+            await session.receive()
+    with anyio.fail_after(SOON), pytest.raises(msgr.errors.ConnectFailed):
+        async with connected(cluster):
+            pass
+    await anyio.to_thread.run_sync(cluster.restart, "mon.a")
+    async with connected(cluster) as session:
+        await session.ping()
 
 
-async def play(cluster: Cluster, *, target: EntityAddr | None = None, supported: int | None = None) -> MsgrError | None:
-    """Drive a sans-IO connection with unusual settings to its end; returns what ended it."""
-    address = cluster.addresses["mon.a"]
-    name = EntityName.parse("client.admin")
-    key = Keyring.load(cluster.keyring).get(name).key
-    config = ClientConfig(
-        name=name,
-        target=target or EntityAddr.parse(address),
-        methods=(CephxClient(name, key),),
-        supported=SUPPORTED if supported is None else supported,
-    )
-    connection = Connection(config, dice=secrets.token_bytes)
-    connected, _ = await dial(Endpoint.parse(address))
-    stream = SocketStream(connected)
-    connection.start(now=time.monotonic(), wall=time.time())
+async def the_end(session: msgr.Session) -> msgr.MsgrError | None:
+    """Wait for the end of a session, and return what was wrong with it: a process that is killed closes its sockets."""
     try:
-        with anyio.fail_after(5):
-            while True:
-                while (event := connection.next_event()) is not None:
-                    if isinstance(event, Closed):
-                        return event.error
-                await stream.send(connection.data_to_send())
-                data = await stream.receive()
-                if data:
-                    connection.receive_data(data, now=time.monotonic())
-                else:
-                    connection.receive_eof()
-    finally:
-        await stream.aclose()
-
-
-async def test_mode_that_is_refused_leaves_no_weaker_one(ceph_cephx: Cluster) -> None:
-    """A monitor prefers what we list first; what we do not list never comes about (AUTH-7)."""
-    for mode in Mode:
-        async with connect(
-            ceph_cephx.addresses["mon.a"], name="client.admin", auth=keyring(ceph_cephx), modes=(mode,)
-        ) as session:
-            assert session.peer.login.mode is mode
+        async for _ in session:
+            pass
+    except msgr.ConnectionLost as error:
+        return error
+    return session.error
