@@ -51,8 +51,8 @@ class Session:
         """Queue a message, waiting while more than `Limits.outbox` bytes are queued.
 
         Raises MessageTooLarge and ConfigError for a message that cannot be sent, ConnectionLost (or the PeerError that
-        ended it) where the session is over. On this lossy session nothing tells whether it arrived. Cancelling it
-        leaves the message either queued whole or not queued.
+        ended it) where the session is over. On this lossy session nothing tells whether it arrived. A send
+        that was cancelled has queued nothing.
         """
         driver = self._driver
         await checkpoint_if_cancelled()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +15,7 @@ from anyio.streams.tls import TLSListener, TLSStream
 
 import msgr
 from msgr import Message, Mode
+from msgr.net.stream import SocketStream
 
 from .streams import MemoryStream, Wrapped
 from .tls import contexts
@@ -208,6 +210,48 @@ async def test_orderly_end_over_memory() -> None:
         await near.close()
         assert [message.type for message in await all_of(far)] == [5]
         assert near.error is far.error is None
+
+
+async def test_sockets_of_any_family() -> None:
+    """Pieces of all sizes, more than the kernel takes at once."""
+    pieces = [bytes([number]) * (number * 1000 % 7777) for number in range(256)] * 4
+    one, other = map(SocketStream, socket.socketpair())
+    got = bytearray()
+    async with anyio.create_task_group() as tasks:
+
+        async def receive() -> None:
+            while data := await other.receive():
+                got.extend(data)
+
+        tasks.start_soon(receive)
+        await one.send(list(pieces))
+        assert await one.finish()
+    assert got == b"".join(pieces)
+    await other.part()
+    for _ in range(2):
+        await one.aclose()
+
+
+async def test_a_socket_that_breaks() -> None:
+    """In whatever it does, it is a lost connection."""
+    one, other = map(SocketStream, socket.socketpair())
+    errors = 0
+    async with anyio.create_task_group() as tasks:
+
+        async def wait() -> None:
+            nonlocal errors
+            with pytest.raises(msgr.ConnectionLost):
+                await one.receive()
+            errors += 1
+
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        await one.aclose()
+    assert errors == 1
+    for action in (one.receive, one.finish, lambda: one.send([b"x"]), lambda: other.send([b"x", b"y"])):
+        with pytest.raises(msgr.ConnectionLost, match="the stream broke"):
+            await action()
+    await other.aclose()
 
 
 async def test_stream_belongs_to_the_session_from_the_start() -> None:
