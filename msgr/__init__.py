@@ -20,8 +20,8 @@ from .auth import CryptoKey, Keyring, KeyType
 from .core import Limits, Peer, Timeouts
 from .errors import AuthRefused, ConnectionLost, LocalError, MsgrError, PeerError, TimedOut
 from .frame import Mode, Revision
-from .net import ProbeResult, Runtime, Server, Session, accept, connect, probe, serve
-from .session import Message
+from .net import Messenger, ProbeResult, Receipt, Runtime, Session, accept, connect, probe, serve
+from .session import Message, Outcome, Policies, Policy
 from .wire import EntityAddr, EntityName, EntityType
 
 __version__ = "0.1.0"
@@ -38,14 +38,18 @@ __all__ = [
     "Limits",
     "LocalError",
     "Message",
+    "Messenger",
     "Mode",
     "MsgrError",
+    "Outcome",
     "Peer",
     "PeerError",
+    "Policies",
+    "Policy",
     "ProbeResult",
+    "Receipt",
     "Revision",
     "Runtime",
-    "Server",
     "Session",
     "TimedOut",
     "Timeouts",

@@ -22,11 +22,14 @@
     │   ├── IdentError          an identity that is not the one meant, or not complete
     │   └── Refused             one end said no, within the rules
     │       ├── AuthRefused     with its result code, methods and modes
-    │       └── FeaturesMissing with the missing feature bits
+    │       ├── FeaturesMissing with the missing feature bits
+    │       └── ToldToWait      the peer's own connection is to win
     └── ConnectionLost          the stream ended before its time
         ├── ConnectFailed       nobody there
+        │   └── ConnectTimedOut nobody answered in time (also a TimedOut)
         ├── TimedOut            a deadline of `Timeouts` passed
-        └── NoncesExhausted     the next frame would repeat a nonce
+        ├── NoncesExhausted     the next frame would repeat a nonce
+        └── Displaced           the session goes on over another connection
 
 A message says what came, what was expected, and the rule's id in brackets.
 """
@@ -158,6 +161,13 @@ class FeaturesMissing(Refused):
         self.mask = mask
 
 
+class ToldToWait(Refused):
+    """The peer is dialling us itself, and its connection is to win (WAIT)."""
+
+    def __init__(self) -> None:
+        super().__init__("the peer tells us to wait for its own connection", rule="SESSION-WAIT-1")
+
+
 class ConnectionLost(MsgrError):
     """The stream ended before its time."""
 
@@ -170,5 +180,13 @@ class TimedOut(ConnectionLost):
     """A deadline passed; the text names the step that was waited for."""
 
 
+class ConnectTimedOut(ConnectFailed, TimedOut):
+    """Nobody answered an attempt to connect before its deadline."""
+
+
 class NoncesExhausted(ConnectionLost):
     """The next frame would repeat an AES-GCM nonce, so the connection has to end (FRAME-11)."""
+
+
+class Displaced(ConnectionLost):
+    """The session goes on over another connection."""

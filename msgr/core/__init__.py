@@ -10,8 +10,9 @@ from . import states
 from .client import CLIENT
 from .common import Handler, Table
 from .config import ClientConfig, Config, Limits, ServerConfig, Timeouts
-from .connection import Connection
-from .events import Closed, Connected, Denial, Event, KeepaliveAcked, Login, MessageReceived, Met, Peer
+from .connection import Connection, Trace, check_message
+from .events import Closed, Connected, Denial, Event, KeepaliveAcked, Login, MessageReceived, Met, Peer, RemoteReset
+from .gate import Direction, Stopped
 from .server import SERVER
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Connected",
     "Connection",
     "Denial",
+    "Direction",
     "Event",
     "Handler",
     "KeepaliveAcked",
@@ -31,8 +33,12 @@ __all__ = [
     "MessageReceived",
     "Met",
     "Peer",
+    "RemoteReset",
     "ServerConfig",
+    "Stopped",
     "Table",
     "Timeouts",
+    "Trace",
+    "check_message",
     "states",
 ]

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
-from ..auth import ClientMethod, PeerVerified
-from ..errors import AuthError, AuthRefused, FeaturesMissing, IdentError, PeerError, Refused
+from ..auth import ClientMethod
+from ..errors import AuthError, AuthRefused, IdentError, PeerError
 from ..frame import Mode, Tag
 from ..payload import (
-    LOSSY,
     AuthBadMethod,
     AuthDone,
     AuthReplyMore,
     AuthRequest,
     AuthRequestMore,
     AuthSignature,
-    ClientIdent,
     CompressionDone,
     CompressionRequest,
     Hello,
-    IdentMissingFeatures,
-    ServerIdent,
-    Wait,
 )
-from ..session import LossySession
-from ..wire import AddressType, EntityAddr, type_name
+from ..wire import type_name
+from .client_session import (
+    identify,
+    on_missing_features,
+    on_reconnect_ok,
+    on_reset,
+    on_retry,
+    on_retry_global,
+    on_server_ident,
+    on_wait,
+)
 from .common import (
     IN_SESSION,
     Table,
@@ -33,12 +37,10 @@ from .common import (
     exchange_signatures,
     meet,
     method_name,
-    open_session,
     some,
 )
-from .config import ClientConfig
-from .context import Context
-from .events import Login, Met, Peer
+from .context import ClientContext
+from .events import Met
 from .states import (
     Attempt,
     AwaitAuthReply,
@@ -46,6 +48,7 @@ from .states import (
     AwaitBanner,
     AwaitCompressionDone,
     AwaitHello,
+    AwaitReconnectOk,
     AwaitServerIdent,
     AwaitSignature,
     Ended,
@@ -57,7 +60,7 @@ _FIRST_TOO_LARGE: Final = 1 << 63
 """AUTH_DONE has global ids as u64, CLIENT_IDENT as i64."""
 
 
-def on_hello(ctx: Context[ClientConfig], state: AwaitHello, hello: Hello) -> State:
+def on_hello(ctx: ClientContext, state: AwaitHello, hello: Hello) -> State:
     """Check the server's type, and begin to authenticate; raises IdentError."""
     expect = ctx.config.expect
     if expect is not None and hello.entity_type != expect:
@@ -66,14 +69,14 @@ def on_hello(ctx: Context[ClientConfig], state: AwaitHello, hello: Hello) -> Sta
     return _request(ctx, meet(ctx, state, hello), first, tuple(rest))
 
 
-def _request(ctx: Context[ClientConfig], met: Met, method: ClientMethod, rest: tuple[ClientMethod, ...]) -> State:
+def _request(ctx: ClientContext, met: Met, method: ClientMethod, rest: tuple[ClientMethod, ...]) -> State:
     offered = ctx.config.modes_for(method)
     conversation = method.converse(ctx.dice, now=ctx.wall)
     ctx.say(AuthRequest(method=method.number, modes=offered, payload=conversation.begin()))
     return AwaitAuthReply(met, Attempt(method, conversation, offered, rest))
 
 
-def on_bad_method(ctx: Context[ClientConfig], state: AwaitAuthReply, payload: AuthBadMethod) -> State:
+def on_bad_method(ctx: ClientContext, state: AwaitAuthReply, payload: AuthBadMethod) -> State:
     """Try the next of our methods that the server allows, never one twice (AUTH-5); raises AuthRefused."""
     _check_refusal(state.attempt, payload)
     rest = state.attempt.rest
@@ -83,7 +86,7 @@ def on_bad_method(ctx: Context[ClientConfig], state: AwaitAuthReply, payload: Au
     _refused(state.attempt, payload)
 
 
-def on_final_bad_method(ctx: Context[ClientConfig], state: AwaitAuthStep, payload: AuthBadMethod) -> State:
+def on_final_bad_method(ctx: ClientContext, state: AwaitAuthStep, payload: AuthBadMethod) -> State:
     """Give up: after the first step, a refusal is the end of the connection (AUTH-6). Raises AuthRefused."""
     _check_refusal(state.attempt, payload)
     _refused(state.attempt, payload)
@@ -115,17 +118,17 @@ def _modes(modes: tuple[int, ...]) -> str:
     return some((Mode(mode).name.lower() if mode in tuple(Mode) else mode for mode in modes), joint=" or ") or "no"
 
 
-def on_first_more(ctx: Context[ClientConfig], state: AwaitAuthReply, payload: AuthReplyMore) -> State:
+def on_first_more(ctx: ClientContext, state: AwaitAuthReply, payload: AuthReplyMore) -> State:
     """Take the first step that the server asks for; raises AuthError."""
     return _step(ctx, state.met, state.attempt, payload, rounds=1)
 
 
-def on_more(ctx: Context[ClientConfig], state: AwaitAuthStep, payload: AuthReplyMore) -> State:
+def on_more(ctx: ClientContext, state: AwaitAuthStep, payload: AuthReplyMore) -> State:
     """Take another step; raises AuthError."""
     return _step(ctx, state.met, state.attempt, payload, rounds=state.rounds + 1)
 
 
-def _step(ctx: Context[ClientConfig], met: Met, attempt: Attempt, payload: AuthReplyMore, *, rounds: int) -> State:
+def _step(ctx: ClientContext, met: Met, attempt: Attempt, payload: AuthReplyMore, *, rounds: int) -> State:
     limit = ctx.config.limits.auth_rounds
     if rounds > limit:
         raise AuthError(f"the server asks for step {rounds} of authentication, {limit} are allowed", rule="AUTH-9")
@@ -133,7 +136,7 @@ def _step(ctx: Context[ClientConfig], met: Met, attempt: Attempt, payload: AuthR
     return AwaitAuthStep(met, attempt, rounds)
 
 
-def on_auth_done(ctx: Context[ClientConfig], state: AwaitAuthReply | AwaitAuthStep, payload: AuthDone) -> State:
+def on_auth_done(ctx: ClientContext, state: AwaitAuthReply | AwaitAuthStep, payload: AuthDone) -> State:
     """Check the server's choice and its proof, and sign; raises AuthError."""
     offered = state.attempt.offered
     if payload.mode not in offered:
@@ -153,71 +156,20 @@ def on_auth_done(ctx: Context[ClientConfig], state: AwaitAuthReply | AwaitAuthSt
     )
 
 
-def on_signature(ctx: Context[ClientConfig], state: AwaitSignature, payload: AuthSignature) -> State:
+def on_signature(ctx: ClientContext, state: AwaitSignature, payload: AuthSignature) -> State:
     """Verify, and go on to compression or to the identities."""
     proof = check_signature(ctx, state, payload)
     if compression_is_discussed(ctx, state.login.met):
         ctx.say(CompressionRequest(wanted=False, algorithms=()))
         return AwaitCompressionDone(state.login, proof)
-    return _identify(ctx, state.login, proof)
+    return identify(ctx, state.login, proof)
 
 
-def on_compression_done(ctx: Context[ClientConfig], state: AwaitCompressionDone, payload: CompressionDone) -> State:
+def on_compression_done(ctx: ClientContext, state: AwaitCompressionDone, payload: CompressionDone) -> State:
     """Go on to the identities; compression that was not asked for is refused (COMPRESSION-2). Raises PeerError."""
     if payload.on:
         raise PeerError(f"compression with algorithm {payload.algorithm}, none was asked for", rule="COMPRESSION-2")
-    return _identify(ctx, state.login, state.proof)
-
-
-def _identify(ctx: Context[ClientConfig], login: Login, proof: PeerVerified) -> State:
-    config = ctx.config
-    ident = ClientIdent(
-        addresses=config.addresses or (_own_address(ctx, login),),
-        target=config.target,
-        gid=login.global_id,
-        global_seq=1,
-        supported=config.supported,
-        required=config.required,
-        flags=LOSSY,
-        cookie=0,
-    )
-    ctx.say(ident)
-    return AwaitServerIdent(login, proof)
-
-
-def _own_address(ctx: Context[ClientConfig], login: Login) -> EntityAddr:
-    """Return the address of a client that listens nowhere: type any, port 0, a nonce of its own (IDENT-5)."""
-    seen = login.met.seen_as
-    nonce = int.from_bytes(ctx.dice(4), "little") or 1
-    return EntityAddr(AddressType.ANY, nonce, seen.host, 0, scope_id=seen.scope_id)
-
-
-def on_server_ident(ctx: Context[ClientConfig], state: AwaitServerIdent, ident: ServerIdent) -> State:
-    """Check that this is the server meant, and begin; raises IdentError and FeaturesMissing."""
-    if ctx.config.target not in ident.addresses:
-        listed = some(ident.addresses) or "nowhere"
-        raise IdentError(f"the server is at {listed}; {ctx.config.target} was dialled", rule="IDENT-4")
-    if missing := ctx.config.required & ~ident.supported:
-        raise FeaturesMissing(missing)
-    lossy = bool(ident.flags & LOSSY)
-    peer = Peer(
-        login=state.login,
-        addresses=ident.addresses,
-        gid=ident.gid,
-        features=ctx.config.supported & ident.supported,
-        lossy=lossy,
-    )
-    return open_session(ctx, peer, state.proof, LossySession(acknowledges=not lossy))
-
-
-def on_missing_features(ctx: Context[ClientConfig], state: AwaitServerIdent, payload: IdentMissingFeatures) -> State:
-    """Give up; raises FeaturesMissing."""
-    raise FeaturesMissing(payload.features)
-
-
-def on_wait(ctx: Context[ClientConfig], state: AwaitServerIdent, payload: Wait) -> State:
-    """Give up: a client that listens nowhere cannot be dialled instead. Raises Refused."""
-    raise Refused("the server tells us to wait for its own connection", rule="SESSION-WAIT-1")
+    return identify(ctx, state.login, state.proof)
 
 
 CLIENT: Final[Table] = {
@@ -238,6 +190,13 @@ CLIENT: Final[Table] = {
     AwaitServerIdent: {
         Tag.SERVER_IDENT: on_server_ident,
         Tag.IDENT_MISSING_FEATURES: on_missing_features,
+        Tag.WAIT: on_wait,
+    },
+    AwaitReconnectOk: {
+        Tag.SESSION_RECONNECT_OK: on_reconnect_ok,
+        Tag.SESSION_RESET: on_reset,
+        Tag.SESSION_RETRY: on_retry,
+        Tag.SESSION_RETRY_GLOBAL: on_retry_global,
         Tag.WAIT: on_wait,
     },
     Ready: IN_SESSION,

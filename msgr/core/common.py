@@ -10,11 +10,12 @@ from ..auth import AuthMethod, Identity, Keys, PeerVerified, sign, verify
 from ..errors import PeerError
 from ..frame import Frame, Mode, Tag, secure_mode
 from ..payload import Ack, AuthSignature, Hello, Keepalive, KeepaliveAck
-from ..session import LossySession
+from ..session import LossySession, PeerSession, Phase
 from ..wire import BannerFeature
 from .config import ClientConfig, Config
 from .context import Context
 from .events import Connected, KeepaliveAcked, Login, MessageReceived, Met, Peer
+from .liveness import Liveness
 from .states import AwaitHello, AwaitSignature, Ready, State
 
 Handler: TypeAlias = Callable[[Any, Any, Any], State]
@@ -24,6 +25,8 @@ Table: TypeAlias = Mapping[type[State], Mapping[Tag, Handler]]
 """Which frames are legal in which state, and what handles them (STATE-1)."""
 
 _SHOWN: Final = 8
+_END_OF_COUNTERS: Final = 1 << 63
+"""Counters are u64 on the wire. A peer may push ours up to half of that, which leaves more than we will ever count."""
 
 
 def meet(ctx: Context[Config], state: AwaitHello, hello: Hello) -> Met:
@@ -45,6 +48,12 @@ def some(items: Iterable[object], *, joint: str = ", ") -> str:
     if left := sum(1 for _ in rest):
         shown.append(f"{left} more")
     return joint.join(shown)
+
+
+def check_counter(name: str, value: int) -> None:
+    """Raise PeerError for a counter so high that ours, which has to go beyond it, would run over (SESSION-SEQ-1)."""
+    if value >= _END_OF_COUNTERS:
+        raise PeerError(f"{name} is {value}; it has to stay below 2^63", rule="SESSION-SEQ-1")
 
 
 def exchange_signatures(
@@ -72,16 +81,30 @@ def compression_is_discussed(ctx: Context[Config], met: Met) -> bool:
     return bool(met.banner.supported & ctx.config.banner_features & BannerFeature.COMPRESSION)
 
 
-def open_session(ctx: Context[Config], peer: Peer, proof: PeerVerified, session: LossySession) -> Ready:
+def open_session(
+    ctx: Context[Config], login: Login, proof: PeerVerified, session: PeerSession, *, resumed: bool
+) -> Ready:
     """Let messages flow."""
     ctx.transport.open_session(ctx.config.limits)
-    ctx.emit(Connected(peer=peer))
+    ctx.liveness = Liveness(ctx.config.timeouts, ctx.now)
+    session.phase = Phase.READY
+    session.traffic.counters.connections += 1
+    peer = Peer(
+        login=login,
+        addresses=session.addresses,
+        gid=session.gid,
+        features=session.features,
+        lossy=isinstance(session.traffic, LossySession) and not session.traffic.acknowledges,
+    )
+    ctx.emit(Connected(peer=peer, resumed=resumed, session=session))
     return Ready(peer, session, proof)
 
 
 def on_message(ctx: Context[Config], state: Ready, frame: Frame) -> State:
     """Hand a message to the owner, once."""
-    message = state.session.receive(frame)
+    session = state.session
+    session.met = True
+    message = session.traffic.receive(frame)
     if message is not None:
         ctx.emit(MessageReceived(message=message))
     return state
@@ -89,20 +112,22 @@ def on_message(ctx: Context[Config], state: Ready, frame: Frame) -> State:
 
 def on_keepalive(ctx: Context[Config], state: Ready, payload: Keepalive) -> State:
     """Answer at once, with the stamp as it came (KEEPALIVE-2)."""
+    state.session.met = True
     ctx.say(KeepaliveAck(stamp=payload.stamp))
     return state
 
 
 def on_keepalive_ack(ctx: Context[Config], state: Ready, payload: KeepaliveAck) -> State:
     """Tell the owner how long the answer took; one that was not asked for does no harm."""
+    state.session.met = True
     ctx.emit(KeepaliveAcked(stamp=payload.stamp, round_trip=ctx.wall - float(payload.stamp)))
     return state
 
 
 def on_ack(ctx: Context[Config], state: Ready, payload: Ack) -> State:
-    """Refuse an acknowledgement of what was never sent (ACK-2); on a lossy session others mean nothing."""
-    if payload.seq > state.session.out_seq:
-        raise PeerError(f"ACK of {payload.seq}, {state.session.out_seq} messages were sent", rule="ACK-2")
+    """Settle what is acknowledged; raises PeerError for what was never sent (ACK-2)."""
+    state.session.met = True
+    state.session.traffic.acknowledge(payload.seq)
     return state
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from ..auth import ClientMethod, ServerMethod
 from ..errors import ConfigError
 from ..frame import FrameLimits, Mode, Revision
+from ..session import STATELESS_SERVER, Policies
 from ..wire import MSG_ADDR2, SUPPORTED, BannerFeature, EntityAddr, EntityName, EntityType
 
 _MIB: Final = 1 << 20
@@ -30,6 +31,8 @@ class Limits:
     """How many AUTH_REQUESTs a server answers on one connection."""
     auth_rounds: int = 8
     """How many steps one conversation may take."""
+    reconnect_attempts: int = 8
+    """How many times a client answers SESSION_RETRY and SESSION_RETRY_GLOBAL on one connection."""
     inbox: int = 32 * _MIB
     """Received messages that wait for the user, in bytes; beyond it the socket is not read."""
     outbox: int = 32 * _MIB
@@ -54,6 +57,16 @@ class Timeouts:
     """From the first attempt to connect (or from accepting) to a session that is ready."""
     close: float = 5.0
     """For what is queued to leave, when a session is closed."""
+    initial_backoff: float = 0.2
+    """Between the first failure to connect and the next try; it doubles from there."""
+    max_backoff: float = 15.0
+    """The longest wait between two tries, and the wait where the peer is to dial us."""
+    keepalive: float | None = None
+    """Between two KEEPALIVE2, where nothing else came in meanwhile (LIVE-1). Off: the Linux kernel's client breaks."""
+    dead_peer: float | None = None
+    """Without a byte from the peer, until the connection is given up (LIVE-2)."""
+    idle: float | None = None
+    """Without a message in either direction, until the connection is given up (LIVE-3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +139,8 @@ class ServerConfig(Config):
 
     methods: tuple[ServerMethod, ...] = field(repr=False)
     """Authentication methods that are allowed."""
+    policies: Policies = STATELESS_SERVER
+    """What sessions promise, by the type that the client says it has."""
     gid: int = 0
     """The number in our name: an OSD's id, a monitor's rank."""
 

@@ -16,12 +16,14 @@ the connection, and the last event, `Closed`, says why. What a faulty plug-in ra
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from ..auth import Dice
 from ..errors import (
     BannerError,
     ConnectionLost,
+    Displaced,
     FrameError,
     LocalError,
     MessageTooLarge,
@@ -33,13 +35,15 @@ from ..errors import (
 )
 from ..frame import Frame, Preamble, Tag, crc_mode, tag_name
 from ..payload import HEADER_SIZE, Banner, Hello, Keepalive, of_frame
-from ..session import Message
-from ..wire import EntityAddr, Octets, Timestamp
+from ..session import Message, PeerSession, Phase, Policy, Receipt, SessionTable
+from ..wire import AddressType, EntityAddr, Octets, Timestamp
 from .client import CLIENT
 from .common import Table
-from .config import ClientConfig, Config, ServerConfig
-from .context import Context
+from .config import ClientConfig, Config, Limits, ServerConfig
+from .context import ClientContext, Context
 from .events import Closed, Event
+from .gate import Direction, Gate, Stopped
+from .liveness import Verdict
 from .server import SERVER
 from .states import AwaitBanner, AwaitEnd, AwaitHello, Ended, Ready, State
 from .transport import Transport
@@ -48,29 +52,73 @@ _WRITE_BATCH: Final = 1 << 20
 """How many bytes of messages `data_to_send` seals at once: what is sealed can no longer be overtaken."""
 
 
+Trace: TypeAlias = Callable[["Connection", Direction, Tag], None]
+"""Is called with every frame before it is sent, and before one that came in is handled.
+
+It may call `pause`, or raise ConnectionLost: the connection then ends as if the stream had broken. `Stopped` closes it.
+"""
+
+
+def check_message(message: Message, limits: Limits) -> None:
+    """Raise MessageTooLarge or ConfigError for a message that cannot be sent (LIMIT-2)."""
+    for name in ("front", "middle", "data"):
+        size, limit = len(getattr(message, name)), getattr(limits, name)
+        if size > limit:
+            raise MessageTooLarge(f"{name} has {size} bytes, {limit} are allowed [LIMIT-2]")
+    message.check()
+
+
 class Connection:
     """One msgr2 connection, at either end: a ClientConfig makes it dial, a ServerConfig accept.
 
     `dice` returns random bytes. The verbs: `start`, then `receive_data`, `receive_eof`, `send_message`,
     `send_keepalive`, `close`, and after each of them `data_to_send`, `next_event` and `next_deadline`; when that time
     comes, `handle_deadline`. `peer_address` is the address of the socket's other end, which a server tells its client.
+
+    `sessions` is the table in which sessions are found that outlive connections; all connections of one end share it.
+    `session` is the one that a client begins or takes up again; without it, a lossy one. `trace` is a window for tests.
     """
 
-    __slots__ = ("_context", "_peer_address", "_state", "_table")
+    __slots__ = ("_context", "_gate", "_peer_address", "_session", "_state", "_table", "woken")
 
     def __init__(
-        self, config: ClientConfig | ServerConfig, *, dice: Dice, peer_address: EntityAddr | None = None
+        self,
+        config: ClientConfig | ServerConfig,
+        *,
+        dice: Dice,
+        peer_address: EntityAddr | None = None,
+        sessions: SessionTable | None = None,
+        session: PeerSession | None = None,
+        trace: Trace | None = None,
     ) -> None:
-        self._table: Table = CLIENT if isinstance(config, ClientConfig) else SERVER
-        self._context: Context[Config] = Context(config, Transport(config.limits, self._admit), dice)
-        own_view = config.target if isinstance(config, ClientConfig) else EntityAddr(0)
-        self._peer_address = peer_address or own_view
+        self.woken: Callable[[], None] | None = None
+        """Called when others than its owner, such as another connection of its session, gave it something to do."""
+        self._gate = None if trace is None else Gate(lambda direction, tag: trace(self, direction, tag))
+        transport = Transport(config.limits, self._admit, self._gate)
+        sessions = SessionTable() if sessions is None else sessions
+        self._context: Context[Config]
+        if isinstance(config, ClientConfig):
+            session = session or PeerSession(Policy.lossy_client(), (config.target,))
+            self._context = ClientContext(config, transport, dice, sessions, self, session)
+            self._table: Table = CLIENT
+            self._peer_address = peer_address or config.target
+            session.attach(self, Phase.CONNECTING)
+        else:
+            self._context = Context(config, transport, dice, sessions, self)
+            self._table = SERVER
+            self._peer_address = peer_address or EntityAddr(AddressType.NONE)
+        self._session = session
         self._state: State = AwaitBanner()
 
     @property
     def state(self) -> State:
         """The state, a plain value of one of the classes in `msgr.core.states`."""
         return self._state
+
+    @property
+    def dialled(self) -> bool:
+        """Whether this end is the one that dials."""
+        return self._table is CLIENT
 
     def start(self, *, now: float, wall: float) -> None:
         """Begin: queue our banner. `now` is monotonic time, `wall` the time of day, both in seconds."""
@@ -84,6 +132,7 @@ class Connection:
         if isinstance(self._state, Ended):
             return
         self._context.now = now
+        self._context.liveness.heard = now
         self._context.transport.feed(data)
         try:
             while self._advance():
@@ -96,13 +145,13 @@ class Connection:
             raise
 
     def receive_eof(self) -> None:
-        """Take the end of the stream. In a session, between two frames, it is an orderly end: there is no other."""
+        """Take the end of the stream: between two frames of a lossy session it is an orderly end; there is no other."""
         state = self._state
         if isinstance(state, Ended):
             return
         if isinstance(state, AwaitEnd):
             self._end(state.error)
-        elif isinstance(state, Ready) and not self._context.transport.in_frame:
+        elif isinstance(state, Ready) and state.session.policy.lossy and not self._context.transport.in_frame:
             self._end(None)
         else:
             self._end(ConnectionLost(f"the peer closed the connection {self._where()}"))
@@ -112,16 +161,27 @@ class Connection:
         if not isinstance(self._state, Ended):
             self._end(error)
 
-    def send_message(self, message: Message) -> None:
-        """Queue a message; raises StateError where there is no session, MessageTooLarge and ConfigError."""
+    def displace(self) -> None:
+        """End, because the session goes on over another connection."""
+        if not isinstance(self._state, Ended):
+            self._session = None
+            self._end(Displaced("the session goes on over another connection"))
+            self._wake()
+
+    def nudge(self) -> None:
+        """Ask for a sign of life: another connection waits for this one, which may be dead (SESSION-IDENT-14)."""
+        if isinstance(self._state, Ready):
+            self.send_keepalive(now=self._context.now)
+            self._wake()
+
+    def send_message(self, message: Message) -> Receipt:
+        """Queue a message; raises StateError where there is no session, MessageTooLarge and ConfigError.
+
+        The receipt will say what became of it.
+        """
         session = self._ready("send a message").session
-        limits = self._context.config.limits
-        for name in ("front", "middle", "data"):
-            size, limit = len(getattr(message, name)), getattr(limits, name)
-            if size > limit:
-                raise MessageTooLarge(f"{name} has {size} bytes, {limit} are allowed [LIMIT-2]")
-        message.check()
-        session.queue.push(message)
+        check_message(message, self._context.config.limits)
+        return session.traffic.push(message)
 
     def send_keepalive(self, *, now: float) -> Timestamp:
         """Ask whether the peer is there; returns the stamp that its answer will carry. Raises StateError."""
@@ -139,6 +199,26 @@ class Connection:
         if not isinstance(self._state, Ended):
             self._end(None)
 
+    def pause(self) -> None:
+        """Handle nothing and send nothing until `resume`; raises StateError without a `trace`, whose business it is."""
+        self._traced.closed = True
+
+    def resume(self) -> None:
+        """Go on where `pause` stopped."""
+        self._traced.closed = False
+        self.receive_data(b"", now=self._context.now)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self.woken is not None:
+            self.woken()
+
+    @property
+    def _traced(self) -> Gate:
+        if self._gate is None:
+            raise StateError("only a connection that is traced can be held: Connection(..., trace=...)")
+        return self._gate
+
     def data_to_send(self) -> list[Octets]:
         """Return pieces of bytes that are to be written now, in their order; an empty list if there are none.
 
@@ -148,7 +228,8 @@ class Connection:
         if isinstance(self._state, Ready):
             try:
                 budget = _WRITE_BATCH
-                while budget > 0 and (frame := self._state.session.next_frame()) is not None:
+                traffic = self._state.session.traffic
+                while budget > 0 and not self._paused and (frame := traffic.next_frame()) is not None:
                     budget -= context.transport.send(frame)
             except ConnectionLost as error:  # the nonces are used up
                 self._end(error)
@@ -157,7 +238,7 @@ class Connection:
     @property
     def has_output(self) -> bool:
         """Whether `data_to_send` would return anything."""
-        waiting = isinstance(self._state, Ready) and self._state.session.has_output
+        waiting = isinstance(self._state, Ready) and self._state.session.traffic.has_output
         return waiting or self._context.transport.output_bytes > 0
 
     @property
@@ -168,7 +249,7 @@ class Connection:
     @property
     def queued_bytes(self) -> int:
         """The bytes of messages that wait to be sealed."""
-        return self._state.session.queue.size if isinstance(self._state, Ready) else 0
+        return self._state.session.traffic.queue.size if isinstance(self._state, Ready) else 0
 
     def next_event(self) -> Event | None:
         """Return the next thing that happened, or None."""
@@ -178,22 +259,44 @@ class Connection:
     @property
     def next_deadline(self) -> float | None:
         """The monotonic time at which `handle_deadline` is to be called, or None."""
-        if isinstance(self._state, Ready | Ended):
+        if isinstance(self._state, Ended):
             return None
+        if isinstance(self._state, Ready):
+            return self._context.liveness.deadline
         return self._context.started + self._context.config.timeouts.handshake
 
     def handle_deadline(self, *, now: float) -> None:
-        """Take note that it is `now`: a handshake that is late ends here (LIMIT-3)."""
+        """Take note that it is `now`: a handshake that is late ends (LIMIT-3), and a session whose peer is dead."""
+        self._context.now = now
+        if isinstance(self._state, Ready):
+            self._judge(self._state)
+            return
         deadline = self.next_deadline
         if deadline is not None and now >= deadline:
             seconds = self._context.config.timeouts.handshake
             error = self._state.error if isinstance(self._state, AwaitEnd) else None
             self._end(error or TimedOut(f"no session after {seconds:g} s: {self._where()} [LIMIT-3]"))
 
+    def _judge(self, state: Ready) -> None:
+        context = self._context
+        counters = state.session.traffic.counters
+        verdict = context.liveness.judge(context.now, counters.sent + counters.resent + counters.received)
+        if verdict is Verdict.ASK:
+            self.send_keepalive(now=context.now)
+        elif verdict is Verdict.DEAD:
+            silence = context.now - context.liveness.heard
+            self._end(TimedOut(f"not a byte from the peer for {silence:g} s [LIVE-2]"))
+        elif verdict is Verdict.IDLE:
+            self._end(TimedOut(f"not a message for {context.config.timeouts.idle:g} s [LIVE-3]"))
+
     def _ready(self, what: str) -> Ready:
         if not isinstance(self._state, Ready):
             raise StateError(f"cannot {what} {self._where()}")
         return self._state
+
+    @property
+    def _paused(self) -> bool:
+        return self._gate is not None and self._gate.closed
 
     def _where(self) -> str:
         transport = self._context.transport
@@ -202,7 +305,13 @@ class Connection:
 
     def _end(self, error: MsgrError | None) -> None:
         self._context.transport.discard()
+        error = None if isinstance(error, Stopped) else error
+        session = self._state.session if isinstance(self._state, Ready) else self._session
         self._state = Ended(error)
+        if session is not None:
+            session.detach(self)
+            if session.phase is Phase.CLOSED:
+                self._context.sessions.remove(session)
         self._context.emit(Closed(error=error))
 
     def _admit(self, preamble: Preamble) -> None:

@@ -7,8 +7,10 @@ from typing import Generic, TypeVar
 
 from ..auth import Dice
 from ..payload import Control, to_frame
-from .config import Config
+from ..session import Link, PeerSession, SessionTable
+from .config import ClientConfig, Config
 from .events import Event
+from .liveness import Liveness
 from .transport import Transport
 
 C = TypeVar("C", bound=Config, covariant=True)
@@ -17,13 +19,28 @@ C = TypeVar("C", bound=Config, covariant=True)
 class Context(Generic[C]):
     """The settings, the transport, the dice, the time, and the events to come of one connection."""
 
-    __slots__ = ("_config", "dice", "events", "now", "started", "transport", "wall_started")
+    __slots__ = (
+        "_config",
+        "dice",
+        "events",
+        "link",
+        "liveness",
+        "now",
+        "sessions",
+        "started",
+        "transport",
+        "wall_started",
+    )
 
-    def __init__(self, config: C, transport: Transport, dice: Dice) -> None:
+    def __init__(self, config: C, transport: Transport, dice: Dice, sessions: SessionTable, link: Link) -> None:
         self._config = config
+        self.sessions = sessions
+        self.link = link
+        """The connection itself, as its session knows it."""
         self.transport = transport
         self.dice = dice
         self.events: deque[Event] = deque()
+        self.liveness = Liveness(config.timeouts, 0.0)
         self.now = 0.0
         """The time of the last call, in seconds of the owner's monotonic clock."""
         self.started = 0.0
@@ -46,3 +63,21 @@ class Context(Generic[C]):
     def emit(self, event: Event) -> None:
         """Queue an event."""
         self.events.append(event)
+
+
+class ClientContext(Context[ClientConfig]):
+    """The context of the end that dials: it knows its session from the beginning."""
+
+    __slots__ = ("session",)
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        transport: Transport,
+        dice: Dice,
+        sessions: SessionTable,
+        link: Link,
+        session: PeerSession,
+    ) -> None:
+        super().__init__(config, transport, dice, sessions, link)
+        self.session = session

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..auth import Identity
 from ..errors import MsgrError
 from ..frame import Mode, Revision
 from ..payload import Banner
-from ..session import Message
+from ..session import Message, PeerSession
 from ..wire import EntityAddr, Timestamp
 
 
@@ -63,9 +63,26 @@ class Denial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """The session is ready: messages may be sent, and will be received."""
+    """The session is ready: messages may be sent, and will be received.
+
+    `resumed` tells that it is one that was there before, and goes on with nothing lost.
+    """
 
     peer: Peer
+    resumed: bool
+    session: PeerSession = field(repr=False, compare=False)
+    """What goes on over this connection, whatever has become of that when this is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteReset:
+    """The peer lost the session, by a restart or on purpose; what follows is a new one.
+
+    `full` tells that messages which were never written are undelivered as well; those that were written and not
+    acknowledged are unknown.
+    """
+
+    full: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,4 +108,4 @@ class Closed:
     error: MsgrError | None
 
 
-Event: TypeAlias = Met | Login | Denial | Connected | MessageReceived | KeepaliveAcked | Closed
+Event: TypeAlias = Met | Login | Denial | Connected | RemoteReset | MessageReceived | KeepaliveAcked | Closed

@@ -5,27 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from ..auth import Denied, More, ServerMethod, Verdict
-from ..errors import AuthError, AuthRefused, IdentError
+from ..errors import AuthError, AuthRefused
 from ..frame import Mode, Tag
 from ..payload import (
-    LOSSY,
     AuthBadMethod,
     AuthDone,
     AuthReplyMore,
     AuthRequest,
     AuthRequestMore,
     AuthSignature,
-    ClientIdent,
     CompressionDone,
     CompressionRequest,
     Hello,
-    IdentMissingFeatures,
-    ServerIdent,
-    SessionReconnect,
-    SessionReset,
 )
-from ..session import LossySession
-from ..wire import MSG_ADDR2, AddressType
 from .common import (
     IN_SESSION,
     Table,
@@ -34,12 +26,12 @@ from .common import (
     exchange_signatures,
     meet,
     method_name,
-    open_session,
     some,
 )
 from .config import ServerConfig
 from .context import Context
-from .events import Denial, Peer
+from .events import Denial
+from .server_session import on_client_ident, on_reconnect
 from .states import (
     AwaitAuthMore,
     AwaitAuthRequest,
@@ -148,46 +140,6 @@ def on_compression_request(
     """Answer that frames stay as they are."""
     ctx.say(CompressionDone(on=False, algorithm=0))
     return AwaitClientIdent(state.login, state.proof)
-
-
-def on_client_ident(ctx: Context[ServerConfig], state: AwaitClientIdent, ident: ClientIdent) -> State:
-    """Begin a session with whom meant to reach us and has what we need; raises IdentError.
-
-    A client that lacks features may come again on the same connection with more (IDENT-3).
-    """
-    config = ctx.config
-    if not ident.addresses or ident.addresses[0].type == AddressType.NONE:
-        raise IdentError("CLIENT_IDENT without an address of the client", rule="IDENT-1")
-    if ident.target not in config.addresses:
-        raise IdentError(f"the client means to reach {ident.target}; this is {some(config.addresses)}", rule="IDENT-2")
-    if missing := (config.required | MSG_ADDR2) & ~ident.supported:
-        ctx.say(IdentMissingFeatures(features=missing))
-        return state
-    ctx.say(
-        ServerIdent(
-            addresses=config.addresses,
-            gid=config.gid,
-            global_seq=1,
-            supported=config.supported,
-            required=config.required,
-            flags=LOSSY,
-            cookie=0,
-        )
-    )
-    peer = Peer(
-        login=state.login,
-        addresses=ident.addresses,
-        gid=ident.gid,
-        features=config.supported & ident.supported,
-        lossy=True,
-    )
-    return open_session(ctx, peer, state.proof, LossySession())
-
-
-def on_reconnect(ctx: Context[ServerConfig], state: AwaitClientIdent, payload: SessionReconnect) -> State:
-    """Tell the client to begin anew: a stateless server remembers no session (SESSION-RECONNECT-1)."""
-    ctx.say(SessionReset(full=True))
-    return state
 
 
 SERVER: Final[Table] = {

@@ -13,7 +13,7 @@ from ..auth import ClientConversation, ClientMethod, Keys, PeerVerified, ServerC
 from ..errors import MsgrError
 from ..frame import Mode, Revision
 from ..payload import Banner
-from ..session import LossySession
+from ..session import PeerSession
 from .events import Login, Met, Peer
 
 
@@ -125,11 +125,20 @@ class AwaitServerIdent:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitReconnectOk:
+    """Client: SESSION_RECONNECT is sent, `attempts` times."""
+
+    login: Login
+    proof: PeerVerified = field(repr=False)
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """Messages flow."""
 
     peer: Peer
-    session: LossySession = field(repr=False)
+    session: PeerSession = field(repr=False)
     proof: PeerVerified = field(repr=False)
 
 
@@ -153,6 +162,7 @@ State: TypeAlias = (
     | AwaitCompressionDone
     | AwaitClientIdent
     | AwaitServerIdent
+    | AwaitReconnectOk
     | Ready
     | Ended
 )

@@ -9,18 +9,20 @@ from ..frame import Frame, FrameDecoder, FrameMode, Preamble, Revision, crc_mode
 from ..payload import Banner, banner
 from ..wire import Octets
 from .config import Limits
+from .gate import Gate
 
 
 class Transport:
     """Bytes on one side, banner and frames on the other.
 
     Until `end_transcripts`, all bytes sent, and all bytes of what was taken from those received, are kept: what was
-    only read ahead is not part of the transcript.
+    only read ahead is not part of the transcript. With a `gate`, every frame passes it.
     """
 
-    __slots__ = ("_decoder", "_out", "_received", "_sent", "output_bytes", "received_bytes")
+    __slots__ = ("_decoder", "_gate", "_out", "_received", "_sent", "output_bytes", "received_bytes")
 
-    def __init__(self, limits: Limits, admit: Callable[[Preamble], None]) -> None:
+    def __init__(self, limits: Limits, admit: Callable[[Preamble], None], gate: Gate | None = None) -> None:
+        self._gate = gate
         self._sent = bytearray()
         self._received = bytearray()
         self._out: list[Octets] = []
@@ -74,10 +76,14 @@ class Transport:
 
     def next_frame(self) -> Frame | None:
         """Return the next frame, or None while it is not complete; raises FrameError."""
-        return self._decoder.next_frame()
+        if self._gate is None:
+            return self._decoder.next_frame()
+        return self._gate.handling(self._decoder.next_frame)
 
     def send(self, frame: Frame) -> int:
         """Queue a frame, sealed in the present mode; returns its size in bytes."""
+        if self._gate is not None:
+            self._gate.sending(frame)
         pieces = self.mode.seal(frame)
         for piece in pieces:
             if self._decoder.tap is not None:
@@ -99,6 +105,8 @@ class Transport:
 
     def data_to_send(self) -> list[Octets]:
         """Return the pieces that are to be written, in order, and forget them."""
+        if self._gate is not None and self._gate.closed:
+            return []
         out = self._out
         self.discard()
         return out

@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
-from .connect import accept, connect
+from .acceptor import AcceptStats
+from .connect import accept, connect, serve
+from .events import (
+    EventStream,
+    SessionConnected,
+    SessionDisconnected,
+    SessionEnded,
+    SessionEvent,
+    SessionReset,
+    SessionResumed,
+)
+from .messenger import Messenger
 from .probe import ProbeResult, probe
+from .receipt import Receipt
 from .runtime import Runtime
-from .server import Server, ServerStats, serve
-from .session import Session
+from .session import Session, SessionStats
 
-__all__ = ["ProbeResult", "Runtime", "Server", "ServerStats", "Session", "accept", "connect", "probe", "serve"]
+__all__ = [
+    "AcceptStats",
+    "EventStream",
+    "Messenger",
+    "ProbeResult",
+    "Receipt",
+    "Runtime",
+    "Session",
+    "SessionConnected",
+    "SessionDisconnected",
+    "SessionEnded",
+    "SessionEvent",
+    "SessionReset",
+    "SessionResumed",
+    "SessionStats",
+    "accept",
+    "connect",
+    "probe",
+    "serve",
+]

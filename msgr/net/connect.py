@@ -1,4 +1,4 @@
-"""Making one session, over a connection that is dialled or over a stream that is there."""
+"""One session: over a connection that is dialled, or over a stream that is there."""
 
 from __future__ import annotations
 
@@ -8,48 +8,21 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.abc
 
-from ..auth import (
-    CephxClient,
-    CephxServer,
-    ClientMethod,
-    GlobalIds,
-    Keyring,
-    NoneClient,
-    NoneServer,
-    RotatingSecrets,
-    ServerMethod,
-)
-from ..core import ClientConfig, Connection, Limits, ServerConfig, Timeouts
+from ..core import Connected, Connection, Limits, ServerConfig, Timeouts
 from ..core.config import Config
-from ..errors import ConnectFailed, TimedOut
+from ..errors import ConnectionLost
 from ..frame import Mode, Revision
+from ..session import PeerSession, Policy
 from ..wire import Endpoint, EntityAddr, EntityName, EntityType
-from .dial import dial
 from .driver import Driver
+from .messenger import Messenger
+from .methods import ClientAuth, ServerAuth, client_methods, server_methods
 from .runtime import Runtime
 from .session import Session
-from .stream import AnyioStream, SocketStream, Stream
+from .stream import AnyioStream, Stream
 from .tasks import quiet_tasks
 
 DEFAULT_REVISIONS = frozenset({Revision.REV1})
-
-
-def client_methods(name: EntityName, auth: Keyring | Sequence[ClientMethod] | None) -> tuple[ClientMethod, ...]:
-    """Return the methods behind the `auth` of a client: a keyring means cephx, None means none. Raises KeyringError."""
-    if auth is None:
-        return (NoneClient(name),)
-    if isinstance(auth, Keyring):
-        return (CephxClient(name, auth.get(name).key),)
-    return tuple(auth)
-
-
-def server_methods(auth: Keyring | Sequence[ServerMethod] | None, runtime: Runtime) -> tuple[ServerMethod, ...]:
-    """Return the methods behind the `auth` of a server: a keyring means cephx, None means none."""
-    if auth is None:
-        return (NoneServer(GlobalIds()),)
-    if isinstance(auth, Keyring):
-        return (CephxServer(auth, secrets=RotatingSecrets(runtime.dice), global_ids=GlobalIds()),)
-    return tuple(auth)
 
 
 @asynccontextmanager
@@ -57,7 +30,8 @@ async def connect(
     address: str,
     *,
     name: str,
-    auth: Keyring | Sequence[ClientMethod] | None,
+    auth: ClientAuth,
+    policy: Policy | None = None,
     modes: Sequence[Mode] = (),
     revisions: frozenset[Revision] = DEFAULT_REVISIONS,
     expect: EntityType | None = None,
@@ -69,51 +43,49 @@ async def connect(
     """Connect to `address` (`v2:HOST:PORT[/NONCE]`), authenticate as `name`, and hold a session while the body runs.
 
     `auth` is a keyring that holds the key of `name` (cephx), None (method none: nobody proves anything), or methods in
-    order of preference. `modes` are allowed connection modes, best first; without any, the strongest that the method
-    can key. Nothing that is not allowed here is accepted. With `stream`, that stream is used, and `address` only names
-    whom it leads to. `expect` is the entity type that the server must have.
+    order of preference. `policy` is lossy_client unless it is given; with lossless_client the session outlives its
+    connections, and is dialled again when one is lost. `modes` are allowed connection modes, best first; without any,
+    the strongest that the method can key. Nothing that is not allowed here is accepted. With `stream`, that stream is
+    used, and `address` only names whom it leads to. `expect` is the entity type that the server must have.
 
     Raises ConfigError, ConnectFailed, TimedOut, AuthRefused and every other PeerError before the body begins. When the
     body ends, what is queued is sent and the session closed; when it raises or is cancelled, the session ends at once.
     Nothing outlives it.
     """
-    runtime = runtime or Runtime()
-    limits, timeouts = limits or Limits(), timeouts or Timeouts()
-    entity = EntityName.parse(name)
-    methods = client_methods(entity, auth)
-    started = runtime.clock()
-    chosen, target = await _reach(address, stream, timeouts)
+    given = None if stream is None else AnyioStream(stream)
     try:
-        config = ClientConfig(
-            name=entity,
-            target=target,
-            methods=methods,
-            modes=tuple(modes),
+        entity = EntityName.parse(name)
+        policy = policy or Policy.lossy_client()
+        node = Messenger(
+            name,
+            client_auth=client_methods(entity, auth),
+            policy=policy,
+            modes=modes,
             revisions=revisions,
-            expect=expect,
             limits=limits,
             timeouts=timeouts,
+            runtime=runtime,
         )
-        connection = Connection(config, dice=runtime.dice)
-    except BaseException:
-        with anyio.CancelScope(shield=True):
-            await chosen.aclose()
-        raise
-    connection.start(now=started, wall=runtime.wall())
-    async with drive(connection, chosen, config, runtime) as session:
-        yield session
+        async with node:
+            session = node.begin(PeerSession(policy), address, expect=expect, stream=given)
+            await session.ready()
+            async with session:
+                yield session
+    finally:
+        if given is not None:  # it is ours from the start, whatever goes wrong
+            with anyio.CancelScope(shield=True):
+                await given.aclose()
 
 
-async def _reach(address: str, stream: anyio.abc.ByteStream | None, timeouts: Timeouts) -> tuple[Stream, EntityAddr]:
-    """Return a stream to `address`, and the address that it leads to."""
-    if stream is not None:
-        return AnyioStream(stream), EntityAddr.parse(address)
-    try:
-        with anyio.fail_after(timeouts.handshake):
-            connected, target = await dial(Endpoint.parse(address))
-    except TimeoutError:
-        raise TimedOut(f"no connection to {address} after {timeouts.handshake:g} s [LIMIT-3]") from None
-    return SocketStream(connected), target
+class _OnlyOne:
+    """The host of a single connection."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def adopt(self, driver: Driver, ready: Connected) -> Session:
+        """Return a session for the connection of `driver`."""
+        return Session(ready.session, self._config.limits, self._config.timeouts)
 
 
 @asynccontextmanager
@@ -122,7 +94,7 @@ async def accept(
     address: str,
     *,
     name: str,
-    auth: Keyring | Sequence[ServerMethod] | None,
+    auth: ServerAuth,
     modes: Sequence[Mode] = (),
     revisions: frozenset[Revision] = DEFAULT_REVISIONS,
     limits: Limits | None = None,
@@ -131,20 +103,20 @@ async def accept(
 ) -> AsyncIterator[Session]:
     """Be the server at the other end of `stream`, known as `address`, and hold a session while the body runs.
 
-    The arguments, errors and the end are those of `connect` and `serve`.
+    The session is that of a stateless server: it ends with the stream. The arguments, errors and the end are those of
+    `connect` and `serve`.
     """
     runtime = runtime or Runtime()
-    limits, timeouts = limits or Limits(), timeouts or Timeouts()
     config = ServerConfig(
         name=EntityName.parse(name),
         addresses=(EntityAddr.parse(address),),
         methods=server_methods(auth, runtime),
         modes=tuple(modes),
         revisions=revisions,
-        limits=limits,
-        timeouts=timeouts,
+        limits=limits or Limits(),
+        timeouts=timeouts or Timeouts(),
     )
-    connection = Connection(config, dice=runtime.dice)
+    connection = Connection(config, dice=runtime.dice, trace=runtime.trace)
     connection.start(now=runtime.clock(), wall=runtime.wall())
     async with drive(connection, AnyioStream(stream), config, runtime) as session:
         yield session
@@ -153,12 +125,55 @@ async def accept(
 @asynccontextmanager
 async def drive(connection: Connection, stream: Stream, config: Config, runtime: Runtime) -> AsyncIterator[Session]:
     """Drive a connection that is started, and hold its session while the body runs; raises what ended the handshake."""
-    driver = Driver(connection, stream, config.limits, runtime)
+    driver = Driver(connection, stream, config.limits, runtime, _OnlyOne(config))
     async with quiet_tasks() as tasks:
         tasks.start_soon(driver.run)
-        while driver.peer is None:
+        while driver.session is None:
             if driver.ended:
-                raise driver.error or ConnectFailed("the connection was closed before there was a session")
+                raise driver.error or ConnectionLost("the connection was closed before there was a session")
             await driver.changed.wait()
-        async with Session(driver, driver.peer, config.timeouts) as session:
+        async with driver.session as session:
             yield session
+
+
+@asynccontextmanager
+async def serve(
+    address: str,
+    *,
+    name: str,
+    auth: ServerAuth,
+    policy: Policy | None = None,
+    advertise: str | None = None,
+    modes: Sequence[Mode] = (),
+    revisions: frozenset[Revision] = DEFAULT_REVISIONS,
+    limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
+    runtime: Runtime | None = None,
+) -> AsyncIterator[Messenger]:
+    """Listen at `address` (`v2:HOST:PORT[/NONCE]`, port 0 for any) as `name` while the body runs.
+
+    `auth` is a keyring with the keys of those who may come (cephx), None (method none: everyone may), or methods.
+    `policy` is stateless_server unless it is given. `advertise` is the address that clients dial, where that is another
+    one (a proxy's, or a gateway's). `modes` are the connection modes allowed; without any, the
+    strongest that each method can key. The messenger yields the sessions of those who came; who takes one closes it.
+
+    Raises ConfigError where it cannot listen. A handshake has `Timeouts.handshake`; one that fails is logged and
+    counted, and disturbs nobody else. When the body ends, sessions are closed in good order; when it raises or is
+    cancelled, at once. Nothing outlives it.
+    """
+    runtime = runtime or Runtime()
+    Endpoint.parse(address)
+    node = Messenger(
+        name,
+        server_auth=server_methods(auth, runtime),
+        policy=policy or Policy.stateless_server(),
+        listen=address,
+        advertise=advertise,
+        modes=modes,
+        revisions=revisions,
+        limits=limits,
+        timeouts=timeouts,
+        runtime=runtime,
+    )
+    async with node:
+        yield node

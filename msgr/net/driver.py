@@ -3,56 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 
-from ..core import Closed, Connected, Connection, KeepaliveAcked, Limits, MessageReceived, Peer, Timeouts
-from ..core.states import Ended, Ready
+from ..core import Closed, Connected, Connection, Event, KeepaliveAcked, Limits, MessageReceived, RemoteReset
+from ..core.states import Ended
 from ..errors import ConnectionLost, MsgrError
-from ..session import Message
-from ..wire import Timestamp
 from .bell import Bell
 from .runtime import Runtime
+from .session import Session
 from .stream import Stream
 
 _log: Final = logging.getLogger("msgr.net.driver")
 
-_OVERHEAD: Final = 256
-"""What a waiting message takes beside its body, in bytes, about: so even empty ones fill a limit."""
 
+class Host(Protocol):
+    """Who knows the sessions."""
 
-class Inbox:
-    """Messages that wait for the user, and how much memory they hold."""
-
-    __slots__ = ("messages", "size")
-
-    def __init__(self) -> None:
-        self.messages: deque[Message] = deque()
-        self.size = 0
-
-    def push(self, message: Message) -> None:
-        """Append a message."""
-        self.messages.append(message)
-        self.size += message.size + _OVERHEAD
-
-    def pop(self) -> Message:
-        """Return and remove the oldest message; raises IndexError when there is none."""
-        message = self.messages.popleft()
-        self.size -= message.size + _OVERHEAD
-        return message
-
-
-@dataclass(slots=True)
-class Ping:
-    """A keepalive, and its round trip in seconds once it is answered."""
-
-    round_trip: float | None = None
-    waiting: int = 0
-    """How many tasks wait for the answer: those that ask at the same time share a stamp."""
+    def adopt(self, driver: Driver, ready: Connected) -> Session:
+        """Return the session that goes on over the connection of `driver`."""
 
 
 class Driver:
@@ -62,52 +32,31 @@ class Driver:
     so a peer that is faster than its user is held back by TCP, and nothing grows without bound.
     """
 
-    def __init__(self, connection: Connection, stream: Stream, limits: Limits, runtime: Runtime) -> None:
+    def __init__(self, connection: Connection, stream: Stream, limits: Limits, runtime: Runtime, host: Host) -> None:
         self.connection = connection
-        self.limits = limits
         self.runtime = runtime
-        self.inbox = Inbox()
-        self.pings: dict[Timestamp, Ping] = {}
-        """The keepalives that are not answered yet."""
-        self.peer: Peer | None = None
+        self.session: Session | None = None
+        """The session, once the handshake is over."""
         self.error: MsgrError | None = None
         """Why the connection ended, once it has, and if anything went wrong."""
-        self.on_ready: Callable[[], None] | None = None
         self.changed = Bell()
-        """Rings for users: a message came, there is room to send, a keepalive was answered, the connection ended."""
+        """Rings when the handshake is over, and when the connection has ended."""
         self.work = Bell()
         """Rings for the writer and the reader: there is something to write, or room to read."""
+        connection.woken = self.work.ring
+        self._limits = limits
         self._stream = stream
+        self._host = host
+        self._early: list[Event] = []
         self._over = anyio.Event()
         self._reading = anyio.CancelScope()
         self._stopped = anyio.Event()  # set when nobody reads any more
-        self._sent = 0
         self._writing = False
-        self._closing = False
 
     @property
     def ended(self) -> bool:
         """Whether the connection is over."""
         return isinstance(self.connection.state, Ended)
-
-    @property
-    def idle(self) -> bool:
-        """Whether all that was queued has left."""
-        return not self._writing and not self.connection.queued_bytes and not self.connection.has_output
-
-    @property
-    def outbox_is_full(self) -> bool:
-        """Whether senders are to wait."""
-        state = self.connection.state
-        waiting = self._sent - state.session.out_seq if isinstance(state, Ready) else 0
-        return self.connection.queued_bytes + waiting * _OVERHEAD >= self.limits.outbox
-
-    def send(self, message: Message) -> int:
-        """Queue a message; returns how many there were. Raises MessageTooLarge, ConfigError and StateError."""
-        self.connection.send_message(message)
-        self._sent += 1
-        self.work.ring()
-        return self._sent
 
     async def run(self) -> None:
         """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
@@ -124,64 +73,73 @@ class Driver:
                 await self._stream.aclose()
 
     def end(self, error: MsgrError | None) -> None:
-        """End the connection now, if it has not ended; what is queued is lost."""
+        """End the connection now, if it has not ended; what is queued in it is lost."""
         if isinstance(error, ConnectionLost):
             self.connection.lose(error)
         else:
+            if error is not None and self.error is None:
+                self.error = error
             self.connection.close()
         self._take_events()
-        if error is not None and self.error is None:
-            self.error = error
-
-    async def close(self, timeouts: Timeouts) -> None:
-        """Let what is queued leave, tell the peer, wait until it has taken note, and end; bounded by `timeouts.close`.
-
-        What still comes in is dropped. Cancelling it ends the connection at once.
-        """
-        self._closing = True
         self.work.ring()
-        try:
-            with anyio.move_on_after(timeouts.close):
-                while not self.ended and not self.idle:
-                    await self.changed.wait()
-                if not self.ended:
-                    await self._finish()
-                while not self.ended:
-                    await self.changed.wait()
-        finally:
-            self.end(None)
 
-    async def _finish(self) -> None:
+    async def finish(self, *, linger: bool) -> None:
+        """Wait until all is written, tell the peer that this was all; with `linger` wait until it has taken note."""
+        while not self.ended and (self._writing or self.connection.has_output):
+            await self.session_changed()
+        if self.ended:
+            return
         try:
-            if await self._stream.finish():
-                return
-            self._reading.cancel()
-            await self._stopped.wait()
-            await self._stream.part()
-            self.end(None)
+            if not await self._stream.finish():
+                await self._part()
         except ConnectionLost as error:
             self.end(error)
+        while linger and not self.ended:
+            await self.session_changed()
+
+    async def _part(self) -> None:
+        """Close a stream whose ends can only close it together."""
+        self._reading.cancel()
+        await self._stopped.wait()
+        await self._stream.part()
+        self.end(None)
+
+    async def session_changed(self) -> None:
+        """Wait until something happened to the session."""
+        assert self.session is not None
+        await self.session.changed.wait()
 
     def _take_events(self) -> None:
         """Pass on what the connection reports."""
+        session = self.session
         changed = False
         while (event := self.connection.next_event()) is not None:
             changed = True
-            if isinstance(event, MessageReceived):
-                if not self._closing:
-                    self.inbox.push(event.message)
+            if isinstance(event, Connected):
+                session = self.session = self._host.adopt(self, event)
+                if self._early:
+                    session.was_reset(full=any(early.full for early in self._early if isinstance(early, RemoteReset)))
+                session.attached(self, event.peer, resumed=event.resumed)
+                self.changed.ring()
+            elif isinstance(event, MessageReceived):
+                if session is not None:
+                    session.deliver(event.message)
             elif isinstance(event, KeepaliveAcked):
-                if (ping := self.pings.pop(event.stamp, None)) is not None:
+                if session is not None and (ping := session.pings.pop(event.stamp, None)) is not None:
                     ping.round_trip = event.round_trip
-            elif isinstance(event, Connected):
-                self.peer = event.peer
-                if self.on_ready is not None:
-                    self.on_ready()
+            elif isinstance(event, RemoteReset):
+                self._early.append(event)
             elif isinstance(event, Closed):
-                self.error = self.error or event.error
-                self._over.set()
-        if changed:
-            self.changed.ring()
+                self._note_end(event.error)
+        if changed and session is not None:
+            session.changed.ring()
+
+    def _note_end(self, error: MsgrError | None) -> None:
+        self.error = self.error or error
+        self._over.set()
+        self.changed.ring()
+        if self.session is not None:
+            self.session.detached(self, self.error)
 
     async def _read_on(self) -> None:
         with self._reading:
@@ -200,6 +158,8 @@ class Driver:
                 break
             self._receive(data)
             self._take_events()
+            if self.session is not None:
+                self.session.changed.ring()  # an acknowledgement is no event, but makes room
             if self.connection.has_output:
                 self.work.ring()
 
@@ -217,8 +177,9 @@ class Driver:
                 state.error.__cause__ = fault
 
     def _has_too_much(self) -> bool:
-        full = self.inbox.size >= self.limits.inbox and not self._closing
-        return full or self.connection.output_bytes > self.limits.outbox
+        session = self.session
+        full = session is not None and session.inbox.size >= self._limits.inbox and not session.closing
+        return full or self.connection.output_bytes > self._limits.outbox
 
     async def _write(self) -> None:
         while True:
@@ -230,8 +191,9 @@ class Driver:
                 except ConnectionLost as error:
                     self.end(error)
                 self._writing = False
-                self.changed.ring()  # there is room
                 self.work.ring()
+                if self.session is not None:
+                    self.session.changed.ring()  # there is room
                 continue
             self._take_events()
             if self.ended:
@@ -240,6 +202,9 @@ class Driver:
 
     async def _watch(self) -> None:
         while (deadline := self.connection.next_deadline) is not None:
-            await anyio.sleep(max(0.0, deadline - self.runtime.clock()))
+            with anyio.move_on_after(deadline - self.runtime.clock()):
+                await self.changed.wait()  # a session has other deadlines than a handshake
+                continue
             self.connection.handle_deadline(now=self.runtime.clock())
             self._take_events()
+            self.work.ring()  # there may be a keepalive to write

@@ -9,7 +9,7 @@ import anyio
 
 from ..auth import Dice
 from ..core import ClientConfig, Closed, Connection, Met, Timeouts
-from ..errors import AuthError, AuthRefused, ConnectionLost, TimedOut
+from ..errors import AuthError, AuthRefused, ConnectionLost, ConnectTimedOut
 from ..frame import Mode, Revision
 from ..wire import Endpoint, EntityAddr, EntityName, EntityType
 from .dial import dial
@@ -63,7 +63,7 @@ class _Nobody:
 async def probe(address: str, *, timeouts: Timeouts | None = None, runtime: Runtime | None = None) -> ProbeResult:
     """Ask the peer at `address` (`v2:HOST:PORT`) what it is, and which methods and modes it allows.
 
-    It goes as far as a refusal, with no credentials, in either revision. Raises ConfigError, ConnectFailed, TimedOut,
+    It goes as far as a refusal, with no credentials, in either revision. Raises ConfigError, ConnectFailed,
     ConnectionLost and PeerError. Cancelling it leaves nothing.
     """
     runtime, timeouts = runtime or Runtime(), timeouts or Timeouts()
@@ -72,7 +72,7 @@ async def probe(address: str, *, timeouts: Timeouts | None = None, runtime: Runt
         with anyio.fail_after(timeouts.handshake):
             connected, target = await dial(Endpoint.parse(address))
     except TimeoutError:
-        raise TimedOut(f"no connection to {address} after {timeouts.handshake:g} s [LIMIT-3]") from None
+        raise ConnectTimedOut(f"no connection to {address} after {timeouts.handshake:g} s [LIMIT-3]") from None
     stream = SocketStream(connected)
     try:
         config = ClientConfig(

@@ -1,4 +1,4 @@
-"""What the world supplies: dice and clocks."""
+"""What the world supplies: dice and clocks, and a window for tests."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..auth import Dice
+from ..core import Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """Where randomness and time come from. Tests put their own in."""
+    """Where randomness and time come from, and who looks on. Tests put their own in."""
 
     dice: Dice = secrets.token_bytes
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
+    trace: Trace | None = None
+    """Sees every frame of every connection, and may hold it: `msgr.testing.Probes`."""

@@ -2,18 +2,98 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
+import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
-from ..core import Peer, Timeouts
+from ..core import Connection, Limits, Peer, Timeouts, check_message
 from ..errors import ConnectionLost, MsgrError
-from ..session import Message
-from .driver import Driver, Ping
+from ..session import Counters, Message, PeerSession
+from ..wire import Timestamp
+from .bell import Bell
+from .events import (
+    EventStream,
+    SessionConnected,
+    SessionDisconnected,
+    SessionEnded,
+    SessionEvent,
+    SessionReset,
+    SessionResumed,
+)
+from .receipt import Receipt
+from .runtime import Runtime
 
+
+class Carrier(Protocol):
+    """What carries a session at the moment: a connection with its tasks."""
+
+    connection: Connection
+    runtime: Runtime
+    work: Bell
+
+    def end(self, error: MsgrError | None) -> None:
+        """End the connection now."""
+
+    async def finish(self, *, linger: bool) -> None:
+        """Wait until all is written, and tell the peer that this was all."""
+
+
+_OVERHEAD: Final = 256
+"""What a waiting message takes beside its body, in bytes, about: so even empty ones fill a limit."""
 _BURST: Final = 64
 """How many messages a task may queue before others have their turn; a turn each would cost the batches."""
+
+
+class Inbox:
+    """Messages that wait for the user, and how much memory they hold."""
+
+    __slots__ = ("messages", "size")
+
+    def __init__(self) -> None:
+        self.messages: deque[Message] = deque()
+        self.size = 0
+
+    def push(self, message: Message) -> None:
+        """Append a message."""
+        self.messages.append(message)
+        self.size += message.size + _OVERHEAD
+
+    def pop(self) -> Message:
+        """Return and remove the oldest message; raises IndexError when there is none."""
+        message = self.messages.popleft()
+        self.size -= message.size + _OVERHEAD
+        return message
+
+
+@dataclass(slots=True)
+class Ping:
+    """A keepalive, and its round trip in seconds once it is answered."""
+
+    round_trip: float | None = None
+    waiting: int = 0
+    """How many tasks wait for the answer: those that ask at the same time share a stamp."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStats:
+    """A snapshot of a session."""
+
+    counters: Counters
+    connected: bool
+    queued: int
+    """Messages that were never written."""
+    unacknowledged: int
+    """Messages that were written and not acknowledged."""
+    held_bytes: int
+    """The bytes of both."""
+    inbox: int
+    """Messages that wait for the user."""
 
 
 class Session:
@@ -21,102 +101,177 @@ class Session:
 
     ::
 
-        await session.send(Message(type=1, front=b"hello"))
+        receipt = await session.send(Message(type=1, front=b"hello"))
         async for message in session:
             ...
+        outcome = await receipt
 
-    Any number of tasks may use it at once. The iteration ends when the peer ends the session in good order, and raises
-    what went wrong otherwise; messages that came before that are all delivered first. As a context manager it closes
-    itself: with what was queued sent where the body ends well, at once where it raises.
+    Any number of tasks may use it at once. A lossless session outlives its connections, and goes on by itself; a lossy
+    one ends with its connection. The iteration ends when a lossy peer ends the session in good order, and raises what
+    went wrong otherwise; messages that came before that are all delivered first. As a context manager it closes itself:
+    with what was queued sent where the body ends well, at once where it raises.
     """
 
-    __slots__ = ("_driver", "_peer", "_timeouts")
+    def __init__(self, core: PeerSession, limits: Limits, timeouts: Timeouts) -> None:
+        self.core = core
+        self.limits = limits
+        self.timeouts = timeouts
+        self.inbox = Inbox()
+        self.pings: dict[Timestamp, Ping] = {}
+        """The keepalives that are not answered yet."""
+        self.error: MsgrError | None = None
+        """What ended the session, if it has ended and anything went wrong."""
+        self.over = False
+        """Whether the session has ended for good."""
+        self.closing = False
+        self.changed = Bell()
+        """Rings when anything happened: a message, room to send, a connection, the end."""
+        self.wanted = Bell()
+        """Rings when a connection is wanted, or wanted no longer."""
+        self.driver: Carrier | None = None
+        self.last_peer: Peer | None = None
+        self._streams: list[EventStream] = []
+        self._queued = 0
 
-    def __init__(self, driver: Driver, peer: Peer, timeouts: Timeouts) -> None:
-        self._driver = driver
-        self._peer = peer
-        self._timeouts = timeouts
+    # What users do.
 
     @property
     def peer(self) -> Peer:
-        """The other end, and what was agreed with it."""
-        return self._peer
+        """The other end, as the last connection had it; raises ConnectionLost where there was none yet."""
+        if self.last_peer is None:
+            raise ConnectionLost("there was no connection yet")
+        return self.last_peer
 
     @property
-    def error(self) -> MsgrError | None:
-        """What ended the session, if it has ended and anything went wrong."""
-        return self._driver.error
+    def connected(self) -> bool:
+        """Whether there is a connection at this moment."""
+        return self.driver is not None
 
-    async def send(self, message: Message) -> None:
-        """Queue a message, waiting while more than `Limits.outbox` bytes are queued.
+    @property
+    def stats(self) -> SessionStats:
+        """A snapshot of what the session counts."""
+        traffic = self.core.traffic
+        return SessionStats(
+            counters=traffic.counters.copy(),
+            connected=self.connected,
+            queued=traffic.queue.count,
+            unacknowledged=traffic.unacknowledged,
+            held_bytes=traffic.held_bytes,
+            inbox=len(self.inbox.messages),
+        )
+
+    @contextmanager
+    def events(self) -> Iterator[EventStream]:
+        """Subscribe to what happens to the session, from now on, while the body runs."""
+        stream = EventStream()
+        self._streams.append(stream)
+        try:
+            yield stream
+        finally:
+            self._streams.remove(stream)
+
+    async def ready(self) -> Peer:
+        """Wait until there is a connection; raises what ended the session. Cancelling it changes nothing."""
+        while self.driver is None:
+            self._check()
+            await self.changed.wait()
+        return self.peer
+
+    async def send(self, message: Message) -> Receipt:
+        """Queue a message, waiting while the session holds more than `Limits.outbox` bytes; returns its receipt.
 
         Raises MessageTooLarge and ConfigError for a message that cannot be sent, ConnectionLost (or the PeerError that
-        ended it) where the session is over. On this lossy session nothing tells whether it arrived. A send
-        that was cancelled has queued nothing.
+        ended it) where the session is over. A send that was cancelled has queued nothing.
         """
-        driver = self._driver
+        check_message(message, self.limits)
+        traffic = self.core.traffic
         await checkpoint_if_cancelled()
-        while driver.outbox_is_full and not driver.ended:
-            await driver.changed.wait()
+        while traffic.held_bytes + traffic.outstanding * _OVERHEAD >= self.limits.outbox and not self.over:
+            await self.changed.wait()
         self._check()
-        if driver.send(message) % _BURST == 0:
+        receipt = Receipt()
+        traffic.push(message, receipt)
+        if self.driver is None:
+            self.wanted.ring()
+        else:
+            self.driver.work.ring()
+        self._queued += 1
+        if self._queued % _BURST == 0:
             await cancel_shielded_checkpoint()
+        return receipt
 
     async def receive(self) -> Message:
         """Return the next message; raises ConnectionLost (or the PeerError that ended it) where no more will come.
 
         Cancelling it loses no message.
         """
-        driver = self._driver
-        while not driver.inbox.messages:
+        inbox = self.inbox
+        while not inbox.messages:
             self._check()
-            await driver.changed.wait()
-        full = driver.inbox.size >= driver.limits.inbox
-        message = driver.inbox.pop()
-        if full:
-            driver.work.ring()
+            await self.changed.wait()
+        full = inbox.size >= self.limits.inbox
+        message = inbox.pop()
+        if full and self.driver is not None:
+            self.driver.work.ring()
         return message
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Message:
-        driver = self._driver
-        while not driver.inbox.messages:
-            if driver.ended and driver.error is None:
+        while not self.inbox.messages:
+            if self.over and self.error is None:
                 raise StopAsyncIteration
             self._check()
-            await driver.changed.wait()
+            await self.changed.wait()
         return await self.receive()
 
     async def ping(self) -> float:
         """Ask for a sign of life, and return the round trip in seconds.
 
-        Raises ConnectionLost (or the PeerError that ended it). Cancelling it forgets the answer.
+        Raises ConnectionLost where there is no connection, or where it is lost before the answer. Cancelling it forgets
+        the answer.
         """
-        driver = self._driver
         self._check()
+        driver = self.driver
+        if driver is None:
+            raise ConnectionLost("there is no connection at this moment")
         stamp = driver.connection.send_keepalive(now=driver.runtime.clock())
-        ping = driver.pings.setdefault(stamp, Ping())
+        ping = self.pings.setdefault(stamp, Ping())
         ping.waiting += 1
         driver.work.ring()
         try:
             while ping.round_trip is None:
                 self._check()
-                await driver.changed.wait()
+                if self.driver is not driver:
+                    raise ConnectionLost("the connection was lost before the answer")
+                await self.changed.wait()
         finally:
             ping.waiting -= 1
             if not ping.waiting:
-                driver.pings.pop(stamp, None)
+                self.pings.pop(stamp, None)
         return ping.round_trip
 
     async def close(self) -> None:
-        """Send what is queued, then end the session, within `Timeouts.close`. Cancelling it ends it at once."""
-        await self._driver.close(self._timeouts)
+        """Send what is queued (and have it acknowledged), then end the session, within `Timeouts.close`.
+
+        What still comes in is dropped. Cancelling it ends the session at once.
+        """
+        self.closing = True
+        if self.driver is not None:
+            self.driver.work.ring()
+        try:
+            with anyio.move_on_after(self.timeouts.close):
+                while not self.over and self.core.traffic.outstanding:
+                    await self.changed.wait()
+                if self.driver is not None:
+                    await self.driver.finish(linger=self.core.policy.lossy)
+        finally:
+            self.finish(None)
 
     def abort(self) -> None:
         """End the session at once; what is queued is lost."""
-        self._driver.end(None)
+        self.finish(None)
 
     async def __aenter__(self) -> Self:
         return self
@@ -130,5 +285,55 @@ class Session:
             self.abort()
 
     def _check(self) -> None:
-        if self._driver.ended:
-            raise self._driver.error or ConnectionLost("the session has ended")
+        if self.over:
+            raise self.error or ConnectionLost("the session has ended")
+
+    # What its host and its driver do.
+
+    def attached(self, driver: Carrier, peer: Peer, *, resumed: bool) -> None:
+        """Go on over the connection of `driver`."""
+        displaced, self.driver = self.driver, driver
+        self.last_peer = peer
+        if displaced is not None:
+            displaced.work.ring()  # its connection has ended; it has not noticed
+        self._tell(SessionResumed(peer) if resumed else SessionConnected(peer))
+        driver.work.ring()
+
+    def detached(self, driver: Carrier, error: MsgrError | None) -> None:
+        """Note that the connection of `driver` has ended. Does nothing where another one took its place."""
+        if self.driver is not driver:
+            return
+        self.driver = None
+        self.pings.clear()
+        self._tell(SessionDisconnected(error))
+        if self.core.policy.lossy:
+            self.finish(error)
+        else:
+            self.wanted.ring()
+
+    def was_reset(self, *, full: bool) -> None:
+        """Note that the peer lost the session."""
+        self._tell(SessionReset(full))
+
+    def deliver(self, message: Message) -> None:
+        """Take a message that came in; the caller rings `changed`."""
+        if not self.closing:
+            self.inbox.push(message)
+
+    def finish(self, error: MsgrError | None) -> None:
+        """End the session for good: every receipt that is open is settled. Does nothing the second time."""
+        if self.over:
+            return
+        self.over = True
+        self.error = error
+        driver, self.driver = self.driver, None
+        self.core.end()
+        self._tell(SessionEnded(error))
+        self.wanted.ring()
+        if driver is not None:
+            driver.end(None)
+
+    def _tell(self, event: SessionEvent) -> None:
+        for stream in self._streams:
+            stream.put(event)
+        self.changed.ring()

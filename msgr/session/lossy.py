@@ -2,41 +2,77 @@
 
 from __future__ import annotations
 
+from ..errors import PeerError
 from ..frame import Frame
 from ..payload import Ack, to_frame
 from .message import Message, open_message
 from .queue import OutQueue
+from .receipt import Outcome, Receipt
+from .stats import Counters
 
 
 class LossySession:
     """Numbers what goes out, drops duplicates of what comes in (MESSAGE-2), and keeps nothing once it is written.
 
-    `acknowledges` is True towards a server that calls its end of the session lossless: it keeps what it sent until
-    it is acknowledged (ACK-1).
+    Nothing is acknowledged, so what became of a message is unknown as soon as it is written. `acknowledges` is True
+    towards a server that calls its end of the session lossless: it keeps what it sent until it is acknowledged (ACK-1).
     """
 
-    __slots__ = ("_ack_due", "_acknowledges", "in_seq", "out_seq", "queue")
+    __slots__ = ("_ack_due", "acknowledges", "counters", "in_seq", "out_seq", "queue")
 
     def __init__(self, *, acknowledges: bool = False) -> None:
+        self.counters = Counters()
         self.queue = OutQueue()
         self.in_seq = 0
         """The number of the last message that came in."""
         self.out_seq = 0
         """The number of the last message that was written."""
-        self._acknowledges = acknowledges
+        self.acknowledges = acknowledges
         self._ack_due = False
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many messages were written whose outcome is open: none, because it never will be known."""
+        return 0
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of all messages whose outcome is open."""
+        return self.queue.size
+
+    @property
+    def outstanding(self) -> int:
+        """How many messages have no outcome yet."""
+        return self.queue.count
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether a message waits to be written."""
+        return bool(self.queue)
 
     @property
     def has_output(self) -> bool:
         """Whether `next_frame` would return one."""
         return bool(self.queue) or self._ack_due
 
+    def push(self, message: Message, receipt: Receipt | None = None) -> Receipt:
+        """Queue a message; the receipt, a new one or that given, will say what became of it."""
+        receipt = Receipt() if receipt is None else receipt
+        self.queue.push(message, receipt)
+        return receipt
+
     def next_frame(self) -> Frame | None:
         """Return the frame that goes out next: a waiting message, else an acknowledgement that is due, else None."""
         if self.queue:
+            message, receipt = self.queue.pop()
             self.out_seq += 1
             self._ack_due = False
-            return self.queue.pop().to_frame(seq=self.out_seq, ack_seq=self.in_seq)
+            frame = message.to_frame(seq=self.out_seq, ack_seq=self.in_seq)
+            receipt.seq = self.out_seq
+            receipt.settle(Outcome.UNKNOWN)
+            self.counters.sent += 1
+            self.counters.unknown += 1
+            return frame
         if self._ack_due:
             self._ack_due = False
             return to_frame(Ack(seq=self.in_seq))
@@ -45,11 +81,25 @@ class LossySession:
     def receive(self, frame: Frame) -> Message | None:
         """Return the message in a MESSAGE frame, or None where it was received before; raises PeerError.
 
-        A gap in the numbers is let pass, as Ceph's daemons do: on a lossy session it means nothing.
+        A gap in the numbers is counted and let pass, as Ceph's daemons do: on a lossy session it means nothing.
         """
         header, message = open_message(frame)
         if header.seq <= self.in_seq:
+            self.counters.duplicates += 1
             return None
+        self.counters.gaps += header.seq - self.in_seq - 1
+        self.counters.received += 1
         self.in_seq = header.seq
-        self._ack_due = self._acknowledges
+        self._ack_due = self.acknowledges
         return message
+
+    def acknowledge(self, seq: int) -> None:
+        """Raise PeerError for a message that was never sent (ACK-2); all other acknowledgements mean nothing here."""
+        if seq > self.out_seq:
+            raise PeerError(f"ACK of {seq}, {self.out_seq} messages were sent", rule="ACK-2")
+
+    def end(self) -> None:
+        """Settle what was not written: it is undelivered."""
+        for _, receipt in self.queue.drain():
+            receipt.settle(Outcome.UNDELIVERED)
+            self.counters.undelivered += 1

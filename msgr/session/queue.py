@@ -4,40 +4,55 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from .message import Message
+from .receipt import Receipt
+
+Entry: TypeAlias = tuple[Message, Receipt]
+"""A message and the promise to say what became of it."""
 
 
 class OutQueue:
     """A queue a priority. Every step costs the same however long the queues are."""
 
-    __slots__ = ("_priorities", "_queues", "size")
+    __slots__ = ("_priorities", "_queues", "count", "size")
 
     def __init__(self) -> None:
+        self.count = 0
+        """How many messages wait."""
         self.size = 0
         """The bytes of all waiting messages' segments."""
-        self._queues: dict[int, deque[Message]] = {}
+        self._queues: dict[int, deque[Entry]] = {}
         self._priorities: list[int] = []  # ascending, so that the highest is popped off the end
 
     def __bool__(self) -> bool:
-        return bool(self._priorities)
+        return self.count > 0
 
-    def push(self, message: Message) -> None:
+    def push(self, message: Message, receipt: Receipt) -> None:
         """Append a message to the queue of its priority."""
         queue = self._queues.get(message.priority)
         if queue is None:
             queue = self._queues[message.priority] = deque()
             insort(self._priorities, message.priority)
-        queue.append(message)
+        queue.append((message, receipt))
+        self.count += 1
         self.size += message.size
 
-    def pop(self) -> Message:
+    def pop(self) -> Entry:
         """Return and remove the message that goes next; raises IndexError when there is none."""
         priority = self._priorities[-1]
         queue = self._queues[priority]
-        message = queue.popleft()
+        entry = queue.popleft()
         if not queue:
             del self._queues[priority]
             self._priorities.pop()
-        self.size -= message.size
-        return message
+        self.count -= 1
+        self.size -= entry[0].size
+        return entry
+
+    def drain(self) -> Iterator[Entry]:
+        """Pop all that wait."""
+        while self:
+            yield self.pop()

@@ -82,6 +82,10 @@ class Endpoint:
             raise ConfigError(f"{written!r}: the nonce is a number below 2^32")
         return cls(_PREFIXES[prefix], host, number, salt)
 
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{_NAMES[self.type]}:{host}:{self.port}" + (f"/{self.nonce}" if self.nonce else "")
+
 
 def _decimal(digits: str) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 10 else None

@@ -20,7 +20,9 @@ from msgr.payload import (
     CompressionRequest,
     Hello,
     ServerIdent,
+    SessionReconnect,
 )
+from msgr.session import PeerSession, Policy
 
 from .pair import ADMIN, CLIENT_AT, MON, SERVER_AT
 from .script import CLIENT, CLIENT_IDENT, GLOBAL_ID, SERVER, SERVER_IDENT, Script, State, request
@@ -56,6 +58,11 @@ def _client_signature(script: Script) -> None:
 def _client_compression(script: Script) -> None:
     script.say(CompressionDone(on=False, algorithm=0))
     script.hear(ClientIdent)
+
+
+def _client_reconnect(script: Script) -> None:
+    script.say(CompressionDone(on=False, algorithm=0))
+    script.hear(SessionReconnect)
 
 
 def _client_ident(script: Script) -> None:
@@ -117,6 +124,7 @@ CLIENT_STEPS: Final[Mapping[State, tuple[_Step, ...]]] = MappingProxyType(
         states.AwaitSignature: _TO_CLIENT_IDENT[:3],
         states.AwaitCompressionDone: _TO_CLIENT_IDENT[:4],
         states.AwaitServerIdent: _TO_CLIENT_IDENT,
+        states.AwaitReconnectOk: (*_TO_CLIENT_IDENT[:4], _client_reconnect),
         states.Ready: (*_TO_CLIENT_IDENT, _client_ident),
         states.Ended: (_end,),
     }
@@ -146,7 +154,13 @@ def client_in(
     state: State, *, revision: Revision = Revision.REV1, mode: Mode = Mode.SECURE, config: ClientConfig = CLIENT
 ) -> Script:
     """Return a client in that state, and its peer."""
-    return _brought(Script(replace(config, modes=(mode,)), revision=revision), CLIENT_STEPS[state], state)
+    session = None
+    if state is states.AwaitReconnectOk:
+        session = PeerSession(Policy.lossless_peer(), (SERVER_AT,))
+        session.client_cookie, session.server_cookie, session.connect_seq = 5, 7, 1
+    return _brought(
+        Script(replace(config, modes=(mode,)), revision=revision, session=session), CLIENT_STEPS[state], state
+    )
 
 
 def server_in(

@@ -26,6 +26,7 @@ from msgr.payload import (
     to_frame,
 )
 from msgr.payload.banner import HEAD_SIZE
+from msgr.session import PeerSession
 from msgr.wire import MSG_ADDR2, SUPPORTED, EntityAddr, Octets
 
 from .pair import ADMIN, BEGIN, CLIENT_AT, MON, SERVER_AT, WALL, drain, drain_events, error_of
@@ -116,9 +117,15 @@ SERVER_IDENT: Final = ServerIdent(
 class Script:
     """A connection in `end`, and what its peer needs to know to play along."""
 
-    def __init__(self, config: ClientConfig | ServerConfig, *, revision: Revision = Revision.REV1) -> None:
+    def __init__(
+        self,
+        config: ClientConfig | ServerConfig,
+        *,
+        revision: Revision = Revision.REV1,
+        session: PeerSession | None = None,
+    ) -> None:
         config = replace(config, revisions=frozenset({revision}))
-        self.end = Connection(config, dice=Stream("script"), peer_address=CLIENT_AT)
+        self.end = Connection(config, dice=Stream("script"), peer_address=CLIENT_AT, session=session)
         self.config: Config = config
         self.revision = revision
         self.now = BEGIN

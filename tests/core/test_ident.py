@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from msgr.core import ClientConfig, Connected, states
-from msgr.errors import FeaturesMissing, IdentError, Refused
+from msgr.errors import FeaturesMissing, IdentError, ToldToWait
 from msgr.frame import Mode, Revision
 from msgr.payload import (
     LOSSY,
@@ -90,7 +90,7 @@ def test_a_server_that_requires_more() -> None:
 def test_a_server_that_means_to_dial_us() -> None:
     script = client_in(states.AwaitServerIdent)
     script.say(Wait())
-    refused(script, Refused, "SESSION-WAIT-1")
+    refused(script, ToldToWait, "SESSION-WAIT-1")
 
 
 def test_a_server_that_keeps_its_session_is_acknowledged() -> None:

@@ -10,7 +10,18 @@ from typing import Final
 
 import pytest
 
-from msgr.core import CLIENT, SERVER, Closed, Connected, KeepaliveAcked, Login, MessageReceived, Met, states
+from msgr.core import (
+    CLIENT,
+    SERVER,
+    Closed,
+    Connected,
+    KeepaliveAcked,
+    Login,
+    MessageReceived,
+    Met,
+    RemoteReset,
+    states,
+)
 from msgr.errors import BannerError, PeerError, UnexpectedFrame
 from msgr.frame import Frame, Mode, Revision, Tag, tag_name
 from msgr.payload import (
@@ -102,7 +113,14 @@ CLIENT_EXPECTED: Final[Mapping[State, Mapping[str, str]]] = {
     states.AwaitServerIdent: {
         "SERVER_IDENT": "Ready",
         "IDENT_MISSING_FEATURES": "FeaturesMissing IDENT-3",
-        "WAIT": "Refused SESSION-WAIT-1",
+        "WAIT": "ToldToWait SESSION-WAIT-1",
+    },
+    states.AwaitReconnectOk: {
+        "SESSION_RECONNECT_OK": "Ready",
+        "SESSION_RESET": "AwaitServerIdent",
+        "SESSION_RETRY": "AwaitReconnectOk",
+        "SESSION_RETRY_GLOBAL": "AwaitReconnectOk",
+        "WAIT": "ToldToWait SESSION-WAIT-1",
     },
     states.Ready: TRAFFIC,
     states.Ended: {},
@@ -125,6 +143,8 @@ EVENTS: Final[Mapping[str, type]] = {
     "AUTH_SIGNATURE": Login,
     "CLIENT_IDENT": Connected,
     "SERVER_IDENT": Connected,
+    "SESSION_RECONNECT_OK": Connected,
+    "SESSION_RESET": RemoteReset,
     "MESSAGE": MessageReceived,
     "KEEPALIVE2_ACK": KeepaliveAcked,
 }
@@ -135,6 +155,9 @@ ANSWERS: Final[Mapping[tuple[str, str], Tag]] = {
     ("client", "AUTH_DONE"): Tag.AUTH_SIGNATURE,
     ("client", "AUTH_SIGNATURE"): Tag.COMPRESSION_REQUEST,
     ("client", "COMPRESSION_DONE"): Tag.CLIENT_IDENT,
+    ("client", "SESSION_RESET"): Tag.CLIENT_IDENT,
+    ("client", "SESSION_RETRY"): Tag.SESSION_RECONNECT,
+    ("client", "SESSION_RETRY_GLOBAL"): Tag.SESSION_RECONNECT,
     ("server", "AUTH_REQUEST"): Tag.AUTH_REPLY_MORE,
     ("server", "AUTH_REQUEST_MORE"): Tag.AUTH_DONE,
     ("server", "COMPRESSION_REQUEST"): Tag.COMPRESSION_DONE,

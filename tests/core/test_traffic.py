@@ -258,7 +258,7 @@ def test_whether_there_is_something_to_send(role: str) -> None:
 
 def test_an_acknowledgement_is_something_to_send() -> None:
     script = client_in(states.AwaitServerIdent)
-    script.say(replace(SERVER_IDENT, flags=0))
+    script.say(replace(SERVER_IDENT, flags=0, cookie=9))
     assert not script.end.has_output
     script.frame(message(1))
     assert script.end.has_output

@@ -26,7 +26,8 @@ ALLOWED_IMPORTS: Final[Allowed] = {
 
 ALLOWED_LAYOUTS: Final[Allowed] = {
     ("auth/cephx/crypto.py", "struct"): "packs the label of a key derivation, which is big-endian and never sent",
-    ("core/client.py", "from_bytes"): "a number out of the dice, not out of a peer's bytes",
+    ("core/client_session.py", "from_bytes"): "a number out of the dice, not out of a peer's bytes",
+    ("session/peer.py", "from_bytes"): "a cookie out of the dice, not out of a peer's bytes",
     ("payload/banner.py", "from_bytes"): "its length must be known before there is a whole record to decode",
 }
 

@@ -12,7 +12,7 @@ from typing import Final
 import anyio
 import anyio.abc
 
-from msgr import EntityAddr, EntityName, EntityType, Mode, Revision, Server
+from msgr import EntityAddr, EntityName, EntityType, Messenger, Mode, Revision
 from msgr.auth import NoneClient
 from msgr.core import ClientConfig, Connection
 from msgr.core.states import Ready
@@ -59,7 +59,7 @@ BAD: Final[dict[str, tuple[bytes, str]]] = {
 
 
 @asynccontextmanager
-async def dial(server: Server) -> AsyncIterator[anyio.abc.SocketStream]:
+async def dial(server: Messenger) -> AsyncIterator[anyio.abc.SocketStream]:
     """Connect to a server, and say nothing."""
     host = server.addresses[0].host
     with anyio.fail_after(BOUND):

@@ -166,7 +166,7 @@ async def test_server_that_fails_ends_its_sessions() -> None:
 
     async with anyio.create_task_group() as tasks:
 
-        async def fail(server: msgr.Server) -> None:
+        async def fail(server: msgr.Messenger) -> None:
             tasks.start_soon(come, address(server))
             await ready.wait()
             raise KeyError("of the body")

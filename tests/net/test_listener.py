@@ -196,7 +196,7 @@ async def test_a_connection_gone_before_its_name_was_asked(monkeypatch: pytest.M
 
     async with echoing("v2:0.0.0.0:0") as server:
         with monkeypatch.context() as patch:
-            patch.setattr("msgr.net.server.SocketStream", fail)
+            patch.setattr("msgr.net.acceptor.SocketStream", fail)
             for _ in range(3):
                 visit(port(server), "FIN")
             await until(lambda: server.stats.failed == 3)

@@ -138,14 +138,14 @@ async def test_end_wakes_everybody() -> None:
                     await (near.send(Message(type=1, front=bytes(9000))) if what == "room" else near.receive())
             over += 1
 
-        async with anyio.create_task_group() as tasks:
-            for what in ("room", "room", "message", "message"):
-                tasks.start_soon(wait, what)
-            await anyio.wait_all_tasks_blocked()
-            assert over == 0
-            far.abort()
-            await anyio.wait_all_tasks_blocked()
-            assert over == 4
+        with anyio.fail_after(BOUND):
+            async with anyio.create_task_group() as tasks:
+                for what in ("room", "room", "message", "message"):
+                    tasks.start_soon(wait, what)
+                await anyio.wait_all_tasks_blocked()
+                assert over == 0
+                far.abort()
+        assert over == 4
 
 
 async def test_body_raises() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import anyio
 
 import msgr
-from msgr import Keyring, Limits, Message, Mode, Revision, Server, Session
+from msgr import Keyring, Limits, Message, Messenger, Mode, Revision, Session
 
 from .streams import MemoryStream
 
@@ -33,7 +33,7 @@ FORMS: Final = tuple((mode, revision) for mode in Mode for revision in Revision)
 """The four modes, so to say."""
 
 
-def address(server: Server) -> str:
+def address(server: Messenger) -> str:
     """Return where a server can be reached from this machine."""
     port = server.addresses[0].port
     host = server.addresses[0].host
@@ -43,7 +43,7 @@ def address(server: Server) -> str:
     return str(server.addresses[0])
 
 
-def port(server: Server) -> int:
+def port(server: Messenger) -> int:
     """Return the port at which a server listens."""
     return server.addresses[0].port
 
@@ -58,7 +58,7 @@ async def echo(session: Session) -> None:
         pass  # the test at the other end knows
 
 
-async def echo_all(server: Server) -> None:
+async def echo_all(server: Messenger) -> None:
     """Send back all that comes to a server, until it ends."""
     async with anyio.create_task_group() as tasks:
         async for session in server:
@@ -66,7 +66,7 @@ async def echo_all(server: Server) -> None:
 
 
 @asynccontextmanager
-async def echoing(at: str = LOOPBACK, **options: Any) -> AsyncIterator[Server]:
+async def echoing(at: str = LOOPBACK, **options: Any) -> AsyncIterator[Messenger]:
     """Run a server that sends back all that comes."""
     settings: dict[str, Any] = {"name": "mon.a", "auth": KEYRING} | options
     with anyio.fail_after(6 * BOUND):
@@ -76,14 +76,14 @@ async def echoing(at: str = LOOPBACK, **options: Any) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def dialled(server: Server, **options: Any) -> AsyncIterator[Session]:
+async def dialled(server: Messenger, **options: Any) -> AsyncIterator[Session]:
     """Be a client of `server`."""
     settings: dict[str, Any] = {"name": ADMIN, "auth": KEYRING} | options
     async with msgr.connect(address(server), **settings) as session:
         yield session
 
 
-async def is_served(server: Server, **options: Any) -> None:
+async def is_served(server: Messenger, **options: Any) -> None:
     """Check that a good client gets its echo, soon."""
     with anyio.fail_after(BOUND):
         async with dialled(server, **options) as session:

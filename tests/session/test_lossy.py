@@ -1,113 +1,66 @@
-"""A session that ends with its connection: numbers, duplicates, acknowledgements."""
+"""A session that ends with its connection."""
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from msgr.frame import Frame, Tag
-from msgr.payload import Ack, MessageHeader, of_frame
-from msgr.session import LossySession, Message, Policy
-
-
-def header_of(frame: Frame | None) -> MessageHeader:
-    """Return the header of a MESSAGE frame."""
-    assert frame is not None
-    assert frame.tag == Tag.MESSAGE
-    return MessageHeader.decode(frame.segments[0])
+from msgr.errors import PeerError
+from msgr.frame import Tag
+from msgr.session import LossySession, Outcome
+from tests.session.helpers import ack_of, drain, feed, header_of, numbered
 
 
-def message(seq: int, *, priority: int = 127) -> Frame:
-    """Return a frame of a message with that number."""
-    return Message(type=1, priority=priority).to_frame(seq=seq, ack_seq=0)
-
-
-def test_numbers_are_given_in_the_order_of_sending() -> None:
-    """Contiguously, from 1: kernel clients insist on it."""
+def test_what_is_written_is_unknown_and_kept_nowhere() -> None:
     session = LossySession()
-    for tid, priority in enumerate([64, 127, 255]):
-        session.queue.push(Message(type=1, tid=tid, priority=priority))
-    assert session.out_seq == 0
-    headers = [header_of(session.next_frame()) for _ in range(3)]
-    assert [(header.seq, header.tid) for header in headers] == [(1, 2), (2, 1), (3, 0)]
-    assert session.out_seq == 3
-    assert session.next_frame() is None
-
-
-def test_every_message_tells_what_was_received() -> None:
-    """Filled even on lossy sessions, as Ceph does."""
-    session = LossySession()
-    session.queue.push(Message(type=1))
-    assert header_of(session.next_frame()).ack_seq == 0
-    session.receive(message(7))
-    session.queue.push(Message(type=1))
-    assert header_of(session.next_frame()).ack_seq == 7
-
-
-def test_a_lossy_session_acknowledges_nothing() -> None:
-    session = LossySession()
-    session.receive(message(1))
-    assert session.next_frame() is None
-
-
-def test_one_acknowledgement_for_all_that_came() -> None:
-    """ACK-1."""
-    session = LossySession(acknowledges=True)
-    assert session.next_frame() is None
-    for seq in (1, 2, 3):
-        session.receive(message(seq))
-    frame = session.next_frame()
-    assert frame is not None
-    assert of_frame(frame) == Ack(seq=3)
-    assert session.next_frame() is None
-
-
-def test_a_message_acknowledges_too() -> None:
-    session = LossySession(acknowledges=True)
-    session.receive(message(1))
-    session.queue.push(Message(type=1))
-    assert header_of(session.next_frame()).ack_seq == 1
-    assert session.next_frame() is None
-
-
-def test_a_duplicate_is_not_acknowledged_again() -> None:
-    session = LossySession(acknowledges=True)
-    session.receive(message(1))
-    session.next_frame()
-    assert session.receive(message(1)) is None
-    assert session.next_frame() is None
-
-
-@given(st.lists(st.integers(0, 20)))
-def test_each_number_is_taken_once_and_only_forward(seqs: list[int]) -> None:
-    """MESSAGE-2."""
-    session = LossySession()
-    taken = [seq for seq in seqs if session.receive(message(seq)) is not None]
-    assert taken == sorted(set(taken))
-    highest = 0
-    expected = []
-    for seq in seqs:
-        if seq > highest:
-            highest = seq
-            expected.append(seq)
-    assert taken == expected
-    assert session.in_seq == highest
-
-
-def test_policies() -> None:
-    client, server = Policy.lossy_client(), Policy.stateless_server()
-    assert (client.lossy, client.server) == (True, False)
-    assert (server.lossy, server.server) == (True, True)
-
-
-def test_whether_there_is_something_to_send() -> None:
-    session = LossySession(acknowledges=True)
-    assert not session.has_output
-    session.receive(message(1))
+    receipt = session.push(numbered(1, size=10))
+    assert (receipt.outcome, session.held_bytes, session.outstanding) == (None, 10, 1)
     assert session.has_output
+    assert session.has_messages
+    (frame,) = drain(session)
+    assert header_of(frame).seq == receipt.seq == session.out_seq == 1
+    assert receipt.outcome is Outcome.UNKNOWN
+    assert (session.held_bytes, session.unacknowledged, session.has_output) == (0, 0, False)
+
+
+def test_what_was_never_written_is_undelivered_at_the_end() -> None:
+    session = LossySession()
+    receipts = [session.push(numbered(number)) for number in range(3)]
     session.next_frame()
-    assert not session.has_output
-    session.queue.push(Message(type=1))
+    session.end()
+    assert [receipt.outcome for receipt in receipts] == [Outcome.UNKNOWN, *[Outcome.UNDELIVERED] * 2]
+    assert (session.counters.sent, session.counters.unknown, session.counters.undelivered) == (1, 1, 2)
+    session.end()
+    assert session.counters.undelivered == 2
+
+
+def test_duplicates_are_dropped_gaps_are_counted_and_nothing_is_acknowledged() -> None:
+    session, peer = LossySession(), LossySession()
+    for number in range(4):
+        peer.push(numbered(number))
+    frames = drain(peer)
+    assert feed(session, [frames[0], frames[0], frames[3], frames[1]]) == [0, 3]
+    assert (session.counters.received, session.counters.duplicates, session.counters.gaps) == (2, 2, 2)
+    assert session.next_frame() is None
+
+
+def test_towards_a_lossless_server_it_acknowledges() -> None:
+    session, peer = LossySession(acknowledges=True), LossySession()
+    peer.push(numbered(0))
+    peer.push(numbered(1))
+    first, second = drain(peer)
+    feed(session, [first])
     assert session.has_output
-    session.next_frame()
-    assert not session.has_output
+    (frame,) = drain(session)
+    assert frame.tag == Tag.ACK
+    assert ack_of(frame) == 1
+    feed(session, [second])
+    session.push(numbered(5))
+    (frame,) = drain(session)  # the message carries it
+    assert header_of(frame).ack_seq == 2
+
+
+def test_an_ack_of_what_was_never_sent_is_refused() -> None:
+    session = LossySession()
+    session.acknowledge(0)
+    with pytest.raises(PeerError, match="ACK-2"):
+        session.acknowledge(1)

@@ -1,97 +1,80 @@
-"""The queue of waiting messages, against a model of a few lines."""
+"""Waiting messages and their receipts."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from msgr.session import Message, OutQueue
-
-
-def numbered(number: int, priority: int = 127, size: int = 0) -> Message:
-    """Return a message that can be told from others."""
-    return Message(type=1, tid=number, priority=priority, data=bytes(size))
+from msgr.errors import StateError
+from msgr.session import Outcome, OutQueue, Receipt
+from tests.session.helpers import numbered
 
 
-def drained(queue: OutQueue) -> list[int]:
-    """Return the numbers of all messages, in the order in which they would go."""
-    numbers = []
-    while queue:
-        numbers.append(queue.pop().tid)
-    return numbers
+def filled(*priorities: int, size: int = 0) -> tuple[OutQueue, list[Receipt]]:
+    """Return a queue of messages, numbered from 0, and their receipts."""
+    queue, receipts = OutQueue(), [Receipt() for _ in priorities]
+    for number, (priority, receipt) in enumerate(zip(priorities, receipts, strict=True)):
+        queue.push(numbered(number, priority, size), receipt)
+    return queue, receipts
 
 
-def test_first_in_first_out() -> None:
-    queue = OutQueue()
-    for number in range(10):
-        queue.push(numbered(number))
-    assert drained(queue) == list(range(10))
-
-
-def test_strictly_by_priority() -> None:
-    queue = OutQueue()
-    for number, priority in enumerate([127, 64, 255, 127, 196, 64, 0, 65535]):
-        queue.push(numbered(number, priority))
-    assert drained(queue) == [7, 2, 4, 0, 3, 1, 5, 6]
-
-
-def test_a_late_message_of_higher_priority_goes_first() -> None:
-    queue = OutQueue()
-    queue.push(numbered(1))
-    queue.push(numbered(2))
-    assert queue.pop().tid == 1
-    queue.push(numbered(3, 196))
-    assert drained(queue) == [3, 2]
-
-
-def test_size_counts_all_three_segments() -> None:
-    queue = OutQueue()
-    queue.push(Message(type=1, front=b"1", middle=b"22", data=b"333"))
-    assert queue.size == 6
-    queue.push(numbered(1, 255, 10))
-    assert queue.size == 16
-    queue.pop()
-    assert queue.size == 6
-    queue.pop()
-    assert queue.size == 0
+def test_strictly_by_priority_and_first_in_first_out_within_one() -> None:
+    queue, receipts = filled(127, 64, 255, 127, 196, 64, 0, 65535)
+    order = [7, 2, 4, 0, 3, 1, 5, 6]
+    for number in order:
+        message, receipt = queue.pop()
+        assert message.tid == number
+        assert receipt is receipts[number]
     assert not queue
-
-
-def test_nothing_to_pop() -> None:
     with pytest.raises(IndexError):
-        OutQueue().pop()
+        queue.pop()
 
 
-class AgainstModel(RuleBasedStateMachine):
-    """A list that is sorted whenever something is taken is the model: stable, and by priority."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.queue = OutQueue()
-        self.model: list[Message] = []
-        self.pushed = 0
-
-    @rule(priority=st.sampled_from([0, 64, 127, 128, 196, 255, 65535]), size=st.integers(0, 9))
-    def push(self, priority: int, size: int) -> None:
-        message = numbered(self.pushed, priority, size)
-        self.pushed += 1
-        self.queue.push(message)
-        self.model.append(message)
-
-    @precondition(lambda self: self.model)
-    @rule()
-    def pop(self) -> None:
-        first = max(self.model, key=lambda message: (message.priority, -message.tid))
-        self.model.remove(first)
-        assert self.queue.pop() is first
-
-    @invariant()
-    def agrees(self) -> None:
-        assert self.queue.size == sum(message.size for message in self.model)
-        assert bool(self.queue) == bool(self.model)
+def test_what_comes_later_with_a_higher_priority_goes_first() -> None:
+    queue, _ = filled(127, 127)
+    assert queue.pop()[0].tid == 0
+    queue.push(numbered(9, 196), Receipt())
+    assert [message.tid for message, _ in queue.drain()] == [9, 1]
 
 
-TestAgainstModel = AgainstModel.TestCase
-TestAgainstModel.settings = settings(max_examples=50)
+def test_count_and_size_follow() -> None:
+    queue, _ = filled(1, 2, 1, size=10)
+    assert (queue.count, queue.size, bool(queue)) == (3, 30, True)
+    queue.pop()
+    assert (queue.count, queue.size) == (2, 20)
+    assert len(list(queue.drain())) == 2
+    assert (queue.count, queue.size, bool(queue)) == (0, 0, False)
+
+
+@given(st.lists(st.one_of(st.integers(0, 4), st.none())))
+def test_against_a_model_of_a_few_lines(steps: list[int | None]) -> None:
+    queue, model = OutQueue(), list[tuple[int, int]]()
+    for number, priority in enumerate(steps):
+        if priority is not None:
+            queue.push(numbered(number, priority), Receipt())
+            model.append((-priority, number))
+        elif model:
+            model.sort()
+            assert queue.pop()[0].tid == model.pop(0)[1]
+        assert queue.count == len(model)
+
+
+def test_a_receipt_is_settled_once() -> None:
+    for first in Outcome:
+        for second in Outcome:
+            receipt = Receipt()
+            assert (receipt.outcome, receipt.seq, repr(receipt)) == (None, 0, "<Receipt open>")
+            receipt.settle(first)
+            assert receipt.outcome is first
+            with pytest.raises(StateError, match=r"cannot become .* \[DELIVERY-1\]"):
+                receipt.settle(second)
+            assert receipt.outcome is first
+            assert repr(receipt) == f"<Receipt {first.value}>"
+
+
+def test_a_receipt_tells_its_outcome_to_who_waits() -> None:
+    receipt, told = Receipt(), list[Outcome]()
+    receipt.on_done = told.append
+    receipt.settle(Outcome.UNKNOWN)
+    assert told == [Outcome.UNKNOWN]

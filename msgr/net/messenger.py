@@ -1,0 +1,321 @@
+"""The messenger: one end that listens and dials, and keeps one session with each of its peers."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TypeVar
+
+import anyio
+import anyio.abc
+
+from ..auth import ClientMethod, Keyring, ServerMethod
+from ..core import ClientConfig, Connected, Limits, ServerConfig, Timeouts
+from ..errors import ConfigError, StateError
+from ..frame import Mode, Revision
+from ..session import PeerSession, Policies, Policy, SessionTable
+from ..wire import AddressType, Endpoint, EntityAddr, EntityName, EntityType
+from .acceptor import Acceptor, AcceptStats
+from .bell import Bell
+from .dial import entity_addr
+from .dialler import Dialler
+from .driver import Driver
+from .keeper import Keeper
+from .listener import listen
+from .log import EventLog
+from .methods import client_methods, server_methods
+from .runtime import Runtime
+from .session import Session
+from .stream import Stream
+from .tasks import quiet_tasks
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a messenger is told."""
+
+    name: EntityName
+    modes: tuple[Mode, ...]
+    revisions: frozenset[Revision]
+    policies: Policies
+    limits: Limits
+    timeouts: Timeouts
+    runtime: Runtime
+
+
+class Messenger:
+    """One end that listens and dials.
+
+    ::
+
+        async with Messenger("osd.1", auth=keyring, policy=Policy.lossless_peer(), listen="v2:127.0.0.1:0") as node:
+            session = node.session("v2:127.0.0.1:6801")     # dials when there is something to say
+            receipt = await session.send(Message(type=1))
+            async for session in node:                      # sessions that peers began
+                ...
+
+    `policy` holds towards all peers, or `policies` has one by type. `auth` is a keyring (cephx: with our own key to
+    prove who we are, and with those of who may come), None (method none), or `client_auth` and `server_auth` are
+    methods. Without `listen` nobody can dial us. `advertise` (`v2:IP:PORT[/NONCE]`) is the address by which we are
+    known instead of the one at which we listen: that of a proxy, or of a gateway that translates addresses.
+
+    Entering it raises ConfigError where it cannot listen. Leaving it closes all sessions in good order, each within
+    `Timeouts.close`; where the body raises or is cancelled, at once. Nothing outlives it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        auth: Keyring | None = None,
+        client_auth: Sequence[ClientMethod] | None = None,
+        server_auth: Sequence[ServerMethod] | None = None,
+        policy: Policy | None = None,
+        policies: Policies | None = None,
+        listen: str | None = None,
+        advertise: str | None = None,
+        modes: Sequence[Mode] = (),
+        revisions: frozenset[Revision] = frozenset({Revision.REV1}),
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        runtime: Runtime | None = None,
+    ) -> None:
+        entity = EntityName.parse(name)
+        if (policy is None) == (policies is None):
+            raise ConfigError("a messenger has either one policy, or policies by the type of the peer")
+        self._settings = Settings(
+            name=entity,
+            modes=tuple(modes),
+            revisions=revisions,
+            policies=policies or Policies(policy or Policy.lossless_peer()),
+            limits=limits or Limits(),
+            timeouts=timeouts or Timeouts(),
+            runtime=runtime or Runtime(),
+        )
+        self._auth = auth
+        self._client_methods = None if client_auth is None else tuple(client_auth)
+        self._server_methods = None if server_auth is None else tuple(server_auth)
+        self._endpoint = Endpoint.parse(listen) if listen is not None else None
+        self._advertised = EntityAddr.parse(advertise) if advertise is not None else None
+        self._listening: tuple[EntityAddr, ...] = ()
+        self._table = SessionTable()
+        self._sessions: dict[PeerSession, Session] = {}
+        self._untaken: deque[Session] = deque()
+        self._arrived = Bell()
+        self._closed = False
+        self._log = EventLog("msgr.net.keeper", self._settings.runtime.clock)
+        self._stack = AsyncExitStack()
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._acceptor: Acceptor | None = None
+
+    # What users do.
+
+    @property
+    def addresses(self) -> tuple[EntityAddr, ...]:
+        """The addresses by which it is known: where it listens, or what it advertises."""
+        return self._acceptor.config.addresses if self._acceptor else ()
+
+    @property
+    def listening(self) -> tuple[EntityAddr, ...]:
+        """The addresses at which it listens, with the port that the system chose where 0 was asked for."""
+        return self._listening
+
+    @property
+    def stats(self) -> AcceptStats:
+        """What the listening side has seen so far."""
+        return self._acceptor.stats if self._acceptor else AcceptStats()
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """All sessions that are not over."""
+        return tuple(self._sessions.values())
+
+    def session(self, address: str, *, expect: EntityType | None = None, policy: Policy | None = None) -> Session:
+        """Return the session with the peer at `address`, an IP address: the one that is there, or a new one.
+
+        A new one is dialled at once, and again with back-off until it is ready. `policy` is that towards `expect`,
+        unless it is given. Raises ConfigError, and StateError outside of the messenger's body.
+        """
+        target = EntityAddr.parse(address)
+        policy = policy or self._settings.policies.of(expect or EntityType.ANY)
+        if target in self.addresses and not policy.lossy:
+            # Its own connection would race with itself, and lose, for ever.
+            raise ConfigError(f"{address} is our own address; there is no {policy.name} session with oneself")
+        found = self._table.find((target,))
+        there = self._sessions.get(found) if found is not None else None
+        if there is not None and not there.over:
+            return there
+        core = PeerSession(policy, (target,))
+        if not core.policy.lossy:
+            self._table.register(core)
+        return self.begin(core, address, expect=expect, persistent=True)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Session:
+        """Return the next session that a peer began; the iteration ends with the body. Cancelling it loses none."""
+        while not self._untaken:
+            if self._closed:
+                raise StopAsyncIteration
+            await self._arrived.wait()
+        if self._acceptor is not None:
+            self._acceptor.released.ring()
+        return self._untaken.popleft()
+
+    async def close(self) -> None:
+        """End all sessions in good order, each within `Timeouts.close`. Cancelling it ends them at once."""
+        async with anyio.create_task_group() as tasks:
+            for session in self.sessions:
+                tasks.start_soon(session.close)
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            sockets = await self._listen(stack)
+            tasks = self._tasks = await stack.enter_async_context(quiet_tasks())
+            if self._acceptor is not None:
+                for listening in sockets:
+                    tasks.start_soon(self._acceptor.accept, listening, tasks, self._is_full)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        self._closed = True
+        self._arrived.ring()
+        try:
+            if error is None:
+                await self.close()
+        finally:
+            for session in self.sessions:
+                session.abort()
+            if self._tasks is not None:
+                self._tasks.cancel_scope.cancel()
+        return await self._stack.__aexit__(kind, error, traceback)
+
+    # What connections need.
+
+    def begin(
+        self,
+        core: PeerSession,
+        address: str,
+        *,
+        expect: EntityType | None = None,
+        stream: Stream | None = None,
+        persistent: bool = False,
+    ) -> Session:
+        """Keep a session with the peer at `address`, whose host may be a name; the first connection may be `stream`.
+
+        Unless it is `persistent`, the session ends where the first connection fails.
+        """
+        settings = self._settings
+        dialler = Dialler(
+            self._client_config(EntityAddr.parse(address) if stream else None, expect),
+            Endpoint.parse(address),
+            self._table,
+            settings.runtime,
+            self,
+        )
+        dialler.given = stream
+        session = Session(core, settings.limits, settings.timeouts)
+        self._start(session, Keeper(session, dialler.dial, settings.timeouts, self._log, persistent=persistent))
+        return session
+
+    def _client_config(self, target: EntityAddr | None, expect: EntityType | None) -> ClientConfig:
+        settings = self._settings
+        return ClientConfig(
+            name=settings.name,
+            target=target or EntityAddr(AddressType.NONE),  # the dialler puts in what the name resolves to
+            addresses=self.addresses,
+            methods=_given(self._client_methods, lambda: client_methods(settings.name, self._auth)),
+            modes=settings.modes,
+            revisions=settings.revisions,
+            expect=expect,
+            limits=settings.limits,
+            timeouts=settings.timeouts,
+        )
+
+    def _start(self, session: Session, keeper: Keeper) -> None:
+        if self._tasks is None:
+            raise StateError("a messenger's sessions live in its body: async with Messenger(...) as node")
+        self._sessions[session.core] = session
+        self._tasks.start_soon(self._keep, session, keeper)
+
+    async def _keep(self, session: Session, keeper: Keeper) -> None:
+        try:
+            await keeper.run()
+        finally:
+            session.finish(None)
+            self._sessions.pop(session.core, None)
+            self._table.remove(session.core)
+
+    def adopt(self, driver: Driver, ready: Connected) -> Session:
+        """Return the session that goes on over the connection of `driver`: one that is there, or a new one."""
+        if self._acceptor is not None:
+            self._acceptor.note_ready(driver)
+        session = self._sessions.get(ready.session)
+        if session is None:
+            session = self._begun_by_peer(ready.session)
+            self._untaken.append(session)
+            self._arrived.ring()
+        return session
+
+    def _begun_by_peer(self, core: PeerSession) -> Session:
+        """Return a session for a peer that dialled us, whom we dial in turn where the policy says so."""
+        settings = self._settings
+        session = Session(core, settings.limits, settings.timeouts)
+        listening = next((address for address in core.addresses if address.type == AddressType.MSGR2), None)
+        endpoint = (
+            Endpoint(AddressType.MSGR2, str(listening.host), listening.port, listening.nonce) if listening else None
+        )
+
+        async def dial(session: Session) -> Driver:
+            # Only now: one that never dials needs no way to prove who it is.
+            config = self._client_config(listening, None)
+            return await Dialler(config, endpoint, self._table, settings.runtime, self).dial(session)
+
+        self._start(session, Keeper(session, dial, settings.timeouts, self._log, persistent=True))
+        return session
+
+    def _is_full(self) -> bool:
+        return len(self._untaken) >= self._settings.limits.half_open
+
+    async def _listen(self, stack: AsyncExitStack) -> list[socket.socket]:
+        if self._endpoint is None:
+            return []
+        settings, endpoint = self._settings, self._endpoint
+        sockets = await listen(endpoint)
+        for listening in sockets:
+            stack.callback(_close, listening)
+        ident = settings.name.id
+        self._listening = tuple(entity_addr(endpoint, opened.getsockname()) for opened in sockets)
+        config = ServerConfig(
+            name=settings.name,
+            addresses=(self._advertised,) if self._advertised is not None else self._listening,
+            methods=_given(self._server_methods, lambda: server_methods(self._auth, settings.runtime)),
+            policies=settings.policies,
+            gid=int(ident) if ident.isascii() and ident.isdigit() else 0,
+            modes=settings.modes,
+            revisions=settings.revisions,
+            limits=settings.limits,
+            timeouts=settings.timeouts,
+        )
+        self._acceptor = Acceptor(config, endpoint, self._table, settings.runtime, self)
+        return sockets
+
+
+def _given(methods: tuple[T, ...] | None, otherwise: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+    """Return the methods that were given, even if there are none: that is an error, and not method none."""
+    return otherwise() if methods is None else methods
+
+
+def _close(listening: socket.socket) -> None:
+    anyio.notify_closing(listening)
+    listening.close()

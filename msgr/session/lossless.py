@@ -1,0 +1,181 @@
+"""A session that outlives its connections: nothing lost, nothing twice, in order.
+
+What was written is kept until it is acknowledged. When the connection is lost, it goes out again on the next one, with
+the numbers that it had; the peer says how far it had come, and drops what it has already (SESSION-REPLAY-1).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ..errors import PeerError
+from ..frame import Frame
+from ..payload import Ack, to_frame
+from .message import Message, open_message
+from .queue import Entry, OutQueue
+from .receipt import Outcome, Receipt
+from .stats import Counters
+
+
+class LosslessSession:
+    """Numbers, queues and acknowledgements of one session; what is agreed about it is in its `Terms`.
+
+    `queue` holds what was never written, `_replay` what was written on a connection that is lost, `_sent` what was
+    written on this one; the last two in the order of their numbers, all of `_sent` before all of `_replay`.
+    """
+
+    __slots__ = ("_ack_due", "_replay", "_sent", "_written_bytes", "counters", "in_seq", "out_seq", "queue")
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self.queue = OutQueue()
+        self.in_seq = 0
+        """The number of the last message that came in."""
+        self.out_seq = 0
+        """The highest number that was given to a message."""
+        self._sent: deque[Entry] = deque()
+        self._replay: deque[Entry] = deque()
+        self._written_bytes = 0
+        self._ack_due = False
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of all messages whose outcome is open."""
+        return self.queue.size + self._written_bytes
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many messages were written and not acknowledged."""
+        return len(self._sent) + len(self._replay)
+
+    @property
+    def outstanding(self) -> int:
+        """How many messages have no outcome yet."""
+        return self.queue.count + self.unacknowledged
+
+    @property
+    def has_output(self) -> bool:
+        """Whether `next_frame` would return one."""
+        return bool(self._replay) or bool(self.queue) or self._ack_due
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether a message waits to be written, for the first time or again."""
+        return bool(self._replay) or bool(self.queue)
+
+    def push(self, message: Message, receipt: Receipt | None = None) -> Receipt:
+        """Queue a message; the receipt, a new one or that given, will say what became of it."""
+        receipt = Receipt() if receipt is None else receipt
+        self.queue.push(message, receipt)
+        return receipt
+
+    def next_frame(self) -> Frame | None:
+        """Return the frame that goes out next: what is written again, what waits, an acknowledgement; or None."""
+        if self._replay:
+            entry = self._replay.popleft()
+            self.counters.resent += 1
+        elif self.queue:
+            entry = self.queue.pop()
+            self.out_seq += 1
+            entry[1].seq = self.out_seq
+            self._written_bytes += entry[0].size
+            self.counters.sent += 1
+        elif self._ack_due:
+            self._ack_due = False
+            return to_frame(Ack(seq=self.in_seq))
+        else:
+            return None
+        self._sent.append(entry)
+        self._ack_due = False
+        message, receipt = entry
+        return message.to_frame(seq=receipt.seq, ack_seq=self.in_seq)
+
+    def receive(self, frame: Frame) -> Message | None:
+        """Return the message in a MESSAGE frame, or None where it was received before; raises PeerError.
+
+        A duplicate is dropped, and acknowledged again (MESSAGE-2). A gap is counted, and passed over, as Ceph's daemons
+        do: they leave one where they gave up a message themselves (MESSAGE-3).
+        """
+        header, message = open_message(frame)
+        if header.ack_seq:
+            self.acknowledge(header.ack_seq)
+        self._ack_due = True
+        if header.seq <= self.in_seq:
+            self.counters.duplicates += 1
+            return None
+        self.counters.gaps += header.seq - self.in_seq - 1
+        self.counters.received += 1
+        self.in_seq = header.seq
+        return message
+
+    def acknowledge(self, seq: int) -> None:
+        """Settle all messages up to `seq`; raises PeerError for one that was never written (ACK-2)."""
+        if seq > self.out_seq:
+            raise PeerError(f"ACK of {seq}, {self.out_seq} messages were sent", rule="ACK-2")
+        self._settle_up_to(self._sent, seq)
+        if not self._sent:
+            self._settle_up_to(self._replay, seq)
+
+    def lose_connection(self) -> None:
+        """Make ready to write again, on the next connection, what is not acknowledged."""
+        if self._replay:
+            self._replay.extendleft(reversed(self._sent))
+            self._sent.clear()
+        else:
+            self._sent, self._replay = self._replay, self._sent
+        self._ack_due = False
+
+    def resume(self, peer_in_seq: int) -> None:
+        """Go on after a reconnect: the peer has received everything up to `peer_in_seq` (SESSION-REPLAY-2).
+
+        With nothing to write again, its word also sets our numbering: to number from anywhere else would be to send
+        duplicates, or to leave a gap. Raises PeerError where it received what was never sent.
+        """
+        if peer_in_seq > self.out_seq:
+            raise PeerError(f"the peer received {peer_in_seq}, {self.out_seq} were sent", rule="SESSION-REPLAY-2")
+        self._settle_up_to(self._replay, peer_in_seq)
+        if not self._replay:
+            self.out_seq = peer_in_seq
+
+    def begin(self) -> None:
+        """Go on with a peer that has received nothing of this session, and sends from 1 (SESSION-REPLAY-3)."""
+        self.in_seq = 0
+        if not self._replay:
+            self.out_seq = 0
+
+    def forget(self, *, queue: bool) -> None:
+        """Note that the peer lost the session it had.
+
+        What was written and not acknowledged is unknown: the peer may have handled it before it forgot. What was never
+        written waits for the new session, or with `queue` is undelivered.
+        """
+        self.counters.resets += 1
+        self.lose_connection()
+        self._settle_replay()
+        if queue:
+            self._drop_queue()
+        self.in_seq = self.out_seq = 0
+
+    def end(self) -> None:
+        """Settle everything: there will be no other connection."""
+        self.lose_connection()
+        self._settle_replay()
+        self._drop_queue()
+
+    def _settle_replay(self) -> None:
+        self._written_bytes = 0
+        while self._replay:
+            self._replay.popleft()[1].settle(Outcome.UNKNOWN)
+            self.counters.unknown += 1
+
+    def _drop_queue(self) -> None:
+        for _, receipt in self.queue.drain():
+            receipt.settle(Outcome.UNDELIVERED)
+            self.counters.undelivered += 1
+
+    def _settle_up_to(self, entries: deque[Entry], seq: int) -> None:
+        while entries and entries[0][1].seq <= seq:
+            message, receipt = entries.popleft()
+            self._written_bytes -= message.size
+            self.counters.acknowledged += 1
+            receipt.settle(Outcome.ACKNOWLEDGED)

@@ -1,0 +1,46 @@
+"""What became of a message: exactly one of three outcomes, once (DELIVERY-1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, unique
+
+from ..errors import StateError
+
+
+@unique
+class Outcome(Enum):
+    """How the sending of a message ended."""
+
+    ACKNOWLEDGED = "acknowledged"
+    """The peer has received it."""
+    UNDELIVERED = "undelivered"
+    """The peer has not received it, and never will: it may be sent elsewhere."""
+    UNKNOWN = "unknown"
+    """It was written, and nobody will ever tell whether it arrived."""
+
+
+class Receipt:
+    """The promise to say what became of one message.
+
+    `on_done`, if set, is called with the outcome when it is known. `seq` is the number under which the message was
+    written last, 0 before.
+    """
+
+    __slots__ = ("on_done", "outcome", "seq")
+
+    def __init__(self) -> None:
+        self.outcome: Outcome | None = None
+        self.seq = 0
+        self.on_done: Callable[[Outcome], None] | None = None
+
+    def settle(self, outcome: Outcome) -> None:
+        """Say what became of the message; raises StateError the second time."""
+        if self.outcome is not None:
+            raise StateError(f"a receipt that is {self.outcome.value} cannot become {outcome.value} [DELIVERY-1]")
+        self.outcome = outcome
+        if self.on_done is not None:
+            self.on_done(outcome)
+
+    def __repr__(self) -> str:
+        return f"<Receipt {self.outcome.value if self.outcome else 'open'}>"
