@@ -1,0 +1,1 @@
+"""The helpers that are shipped for tests."""
