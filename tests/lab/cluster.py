@@ -15,6 +15,7 @@ from .settings import Settings, configuration
 
 _BOOT_LIMIT: Final = 60.0
 _IN_QUORUM: Final = ("leader", "peon")
+_LOOKING: Final = ("probing", "electing", *_IN_QUORUM)
 _ALL: Final = "allow *"
 
 
@@ -29,7 +30,10 @@ class Cluster:
         self.fsid = str(uuid.uuid4())
         """The id of the cluster."""
         self.addresses: dict[str, str] = {}
-        """Where each daemon listens: `mon.a` to `v2:127.0.0.1:PORT`."""
+        """Where each daemon listens: `mon.a` to `v2:127.0.0.1:PORT`, the ports in the order of the names.
+
+        The address of a foreign monitor is reserved, and free to listen at with SO_REUSEADDR.
+        """
         self.keys: dict[str, str] = {}
         """Each entity's key in base64, as keyrings have it; `mon.` is the monitors' own."""
         self._daemons: dict[str, Daemon] = {}
@@ -54,10 +58,12 @@ class Cluster:
     def __enter__(self) -> Self:
         with ExitStack() as stack:  # what was begun ends again if the boot fails
             self._directory = Path(stack.enter_context(TemporaryDirectory(prefix="ceph-")))
-            self.addresses = {name: f"v2:127.0.0.1:{reserve_port(stack)}" for name in self.settings.monitor_names}
+            names = self.settings.monitor_names
+            ports = sorted(reserve_port(stack) for _ in names)
+            self.addresses = {name: f"v2:127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)}
             self._make_files()
             self._make_monitors()
-            for name in self.settings.monitor_names:
+            for name in self.settings.own_names:
                 self._daemons[name] = daemon = Daemon(name, self.conf)
                 stack.callback(daemon.kill)
                 daemon.start()
@@ -93,11 +99,15 @@ class Cluster:
 
     def _await(self, name: str) -> None:
         daemon = self._daemon(name)
+        # Without enough monitors for a quorum, all that one of them can do is look for the others.
+        ready = _IN_QUORUM if self.settings.has_quorum else _LOOKING
         wait_until(
-            f"quorum with {name}",
-            lambda: (daemon.ask("mon_status") or {}).get("state") in _IN_QUORUM,
+            f"{' or '.join(ready)} {name}",
+            lambda: (daemon.ask("mon_status") or {}).get("state") in ready,
             within=_BOOT_LIMIT,
         )
+        if not self.settings.has_quorum:
+            return
         # One that is fresh in its quorum has no global ids to give yet, and drops who needs one; the stock client
         # comes again until it is let in.
         self.run("ceph", "-m", self.addresses[name], "mon", "stat")
@@ -121,7 +131,7 @@ class Cluster:
         for name, address in self.addresses.items():
             ident = name.partition(".")[2]
             self.run("monmaptool", "--addv", ident, f"[{address}]", monmap)
-        for name in self.addresses:
+        for name in self.settings.own_names:
             (self._directory / name).mkdir()
             ident = name.partition(".")[2]
             self.run("ceph-mon", "--mkfs", "--id", ident, "--monmap", monmap, "--keyring", str(self.keyring))

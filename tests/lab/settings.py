@@ -21,23 +21,37 @@ class Settings:
 
     `clients` maps further entities to their capabilities at the monitors, beside `client.admin` who may do everything.
     `extra` is added to the [global] section and wins over all else; its names are written with spaces.
+    `foreign` names those of the monitors that the test plays itself: the others know and dial them like any monitor.
     """
 
     monitors: int = 1
     auth: Auth = "cephx"
     modes: Modes = "secure crc"
     key_type: KeyType = "aes"
+    foreign: tuple[str, ...] = ()
     clients: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 1 <= self.monitors <= len(_MONITOR_NAMES):
             raise ValueError(f"{self.monitors} monitors; 1 to {len(_MONITOR_NAMES)} are possible")
+        if unknown := set(self.foreign).difference(self.monitor_names):
+            raise ValueError(f"no monitor is named {', '.join(sorted(unknown))}; there is {self.monitor_names}")
 
     @property
     def monitor_names(self) -> tuple[str, ...]:
         """The monitors' names: `mon.a` and so on."""
         return tuple(f"mon.{letter}" for letter in _MONITOR_NAMES[: self.monitors])
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names of the monitors that really run."""
+        return tuple(name for name in self.monitor_names if name not in self.foreign)
+
+    @property
+    def has_quorum(self) -> bool:
+        """Whether the monitors that really run are a majority."""
+        return 2 * len(self.own_names) > self.monitors
 
 
 def configuration(settings: Settings, *, directory: Path, fsid: str, addresses: Mapping[str, str]) -> str:

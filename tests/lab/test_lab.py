@@ -124,3 +124,22 @@ def dial(address: str) -> None:
 def test_paths_are_short_enough_for_admin_sockets(ceph_cephx: Cluster) -> None:
     assert isinstance(ceph_cephx.conf, Path)
     assert len(os.fsencode(ceph_cephx.conf.with_name("mon.a.asok"))) < 108
+
+
+def test_foreign_monitor_is_known_and_does_not_run(ceph_cluster: ClusterFactory) -> None:
+    cluster = ceph_cluster(monitors=3, foreign=("mon.c",), auth="none", modes="crc")
+    assert sorted(cluster.pids) == ["mon.a", "mon.b"]
+    assert sorted(cluster.addresses) == ["mon.a", "mon.b", "mon.c"]
+    known = cluster.run("ceph", "--connect-timeout", "20", "mon", "dump", "--format", "json")
+    assert [f"mon.{monitor['name']}" for monitor in json.loads(known)["mons"]] == sorted(cluster.addresses)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", int(cluster.addresses["mon.c"].rpartition(":")[2])))
+        listening.listen()
+        listening.settimeout(20)
+        listening.accept()[0].close()  # the others look for it
+
+
+def test_foreign_monitor_must_be_one_of_the_cluster() -> None:
+    with pytest.raises(ValueError, match=r"no monitor is named mon\.b"):
+        Settings(foreign=("mon.b",))

@@ -1,0 +1,81 @@
+"""Streams of our messenger that are read along, and cut."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from msgr.frame import Tag
+from msgr.net import acceptor, dialler
+from msgr.net.stream import SocketStream
+from msgr.wire import Octets
+
+from .tap import WITNESS, Direction, Tap, tag_of
+
+
+class Strings:
+    """All streams that a messenger has, and what was said over them."""
+
+    def __init__(self) -> None:
+        self.streams: list[TappedStream] = []
+        self.story: list[tuple[Tag, Direction]] = []
+        self.readable = True
+
+    def cut(self) -> int:
+        """Break all connections at our end, and return how many there were."""
+        streams, self.streams = self.streams, []
+        return sum(stream.cut() for stream in streams)
+
+
+class TappedStream(SocketStream):
+    """A stream whose frames are counted; only in crc mode can they be read."""
+
+    __slots__ = ("_strings", "_taps")
+
+    def __init__(self, connected: socket.socket, strings: Strings) -> None:
+        super().__init__(connected)
+        self._strings = strings
+        self._taps: dict[Direction, Tap] = {"seen": Tap(), "sent": Tap()}
+        strings.streams.append(self)
+
+    async def receive(self) -> bytes:
+        """Return what came in, and note what it says."""
+        data = await super().receive()
+        self._note("seen", data)
+        return data
+
+    async def send(self, pieces: list[Octets]) -> None:
+        """Write, and note what is said."""
+        self._note("sent", b"".join(pieces))
+        await super().send(pieces)
+
+    def cut(self) -> bool:
+        """Break the connection in both directions, and tell whether there was one."""
+        if self._socket.fileno() < 0:
+            return False
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return False
+        return True
+
+    def _note(self, direction: Direction, data: bytes) -> None:
+        if not self._strings.readable:
+            return
+        for said in self._taps[direction].feed(data):
+            WITNESS.note(said, direction)
+            self._strings.story.append((tag_of(said), direction))
+
+
+@pytest.fixture
+def strings(monkeypatch: pytest.MonkeyPatch) -> Strings:
+    """Tap the streams of all messengers of one test."""
+    held = Strings()
+
+    def tapped(connected: socket.socket) -> TappedStream:
+        return TappedStream(connected, held)
+
+    for module in (dialler, acceptor):
+        monkeypatch.setattr(module, "SocketStream", tapped)
+    return held
