@@ -18,6 +18,7 @@ from .ping import ping
 from .probe import probe
 from .report import FAILED, FINE, Failure, Report
 from .serve import serve
+from .soak import soak
 
 _HELP: Final = """\
 Speak Ceph's msgr2 wire protocol.
@@ -52,7 +53,7 @@ def _root(
     pass
 
 
-for command in (demo, probe, ping, serve, keygen, bench):
+for command in (demo, probe, ping, serve, keygen, bench, soak):
     app.command()(command)
 
 

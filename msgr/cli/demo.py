@@ -10,6 +10,7 @@ from statistics import median
 from typing import Final
 
 import anyio
+import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -17,10 +18,11 @@ from rich.table import Table
 from ..auth import CryptoKey, Keyring
 from ..errors import PeerError
 from ..frame import Mode, Revision
-from ..net import Server, Session, connect, serve
+from ..net import Messenger, Session, connect, serve
 from ..session import Message
 from .options import JsonOption
-from .report import Report
+from .report import FAILED, Report
+from .resume import Resumed, resume_demo
 from .words import micros, written
 
 _NAME: Final = "client.demo"
@@ -75,10 +77,24 @@ def demo(json: JsonOption = False) -> None:
     keyring.add(_NAME, CryptoKey.generate(secrets.token_bytes, time.time()))
     report.line(f"made a key of type aes256k for {_NAME}")
     rounds = [anyio.run(partial(_round, keyring, mode, revision, report)) for mode, revision in _ROUNDS]
+    resumed = anyio.run(resume_demo)
     if not json:
         Console().print(_table(rounds))
         report.line(_LEGEND)
-    report.document({"ok": True, "modes": [asdict(each) for each in rounds]})
+        report.line(_story(resumed))
+    whole = not (resumed.lost or resumed.duplicated)
+    report.document({"ok": whole, "modes": [asdict(each) for each in rounds]})
+    if not whole:
+        raise typer.Exit(FAILED)
+
+
+def _story(resumed: Resumed) -> str:
+    """Return what became of a session whose connections were cut."""
+    return (
+        f"\nthen a lossless session sent {resumed.messages:,} messages while its TCP connection was cut "
+        f"{resumed.cuts} times in mid-stream:\nit went on {resumed.resumed} times, wrote {resumed.resent} messages "
+        f"again, lost {resumed.lost}, and delivered {resumed.duplicated} twice"
+    )
 
 
 async def _round(keyring: Keyring, mode: Mode, revision: Revision, report: Report) -> Round:
@@ -104,7 +120,7 @@ async def _round(keyring: Keyring, mode: Mode, revision: Revision, report: Repor
     return found
 
 
-async def _be_server(server: Server) -> None:
+async def _be_server(server: Messenger) -> None:
     session = await anext(server)
     async with session:
         await _converse(session)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio.abc
 
 from ..errors import MsgrError
-from ..net import Server, Session
+from ..net import Messenger, Session
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class Echoed:
 
 
 async def echo_all(
-    server: Server, tasks: anyio.abc.TaskGroup, echoed: Echoed, tell: Callable[[str], None] | None = None
+    server: Messenger, tasks: anyio.abc.TaskGroup, echoed: Echoed, tell: Callable[[str], None] | None = None
 ) -> None:
     """Send back every message of every session, each session in a task of its own, until it is cancelled."""
     async for session in server:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import ConfigError, ConnectFailed, MessageTooLarge, PeerError, TimedOut
+from ..errors import ConfigError, ConnectFailed, MessageTooLarge, PeerError
 
 FINE: Final = 0
 FAILED: Final = 1
@@ -42,7 +42,7 @@ def _code(error: BaseException) -> int:
     if isinstance(error, ConfigError | MessageTooLarge):
         return USAGE
     # A deadline that passes before there is a connection is nobody there; one that passes later is a peer that fails.
-    if isinstance(error, ConnectFailed) or (isinstance(error, TimedOut) and str(error).startswith("no connection")):
+    if isinstance(error, ConnectFailed):
         return NO_PEER
     return FAILED
 

@@ -202,7 +202,7 @@ def test_version_and_help(msgr: Msgr) -> None:
     done = msgr("--help")
     assert done.code == 0
     listed = [line.split()[0] for line in done.out.partition("Commands:\n")[2].splitlines()]
-    assert listed == ["demo", "probe", "ping", "serve", "keygen", "bench"]
+    assert listed == ["demo", "probe", "ping", "serve", "keygen", "bench", "soak"]
     for command in listed:
         assert "--json" in msgr(command, "--help").out
 

@@ -87,7 +87,7 @@ async def test_no_peer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
             async with connect(address, name="client.x", auth=None, timeouts=soon):
                 pass
         assert Failure.of(late.value).code == 1
-    for module in ("msgr.net.connect", "msgr.net.probe"):
+    for module in ("msgr.net.dialler", "msgr.net.probe"):
         monkeypatch.setattr(sys.modules[module], "dial", lambda endpoint: anyio.sleep_forever())
     with pytest.raises(TimedOut) as early:
         await probe(NOBODY, timeouts=soon)

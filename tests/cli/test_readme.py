@@ -35,6 +35,8 @@ def test_what_is_said_to_a_server(msgr: Msgr, server: str, keyring: Path) -> Non
 
 def written(value: object) -> str:
     """Return a number as the tables have it."""
+    if value is None:
+        return "off"
     if isinstance(value, float):
         return f"{value:g} s"
     assert isinstance(value, int)
