@@ -58,6 +58,7 @@ async def connect(
         policy = policy or Policy.lossy_client()
         node = Messenger(
             name,
+            auth=None,
             client_auth=client_methods(entity, auth),
             policy=policy,
             modes=modes,
@@ -165,6 +166,7 @@ async def serve(
     Endpoint.parse(address)
     node = Messenger(
         name,
+        auth=None,
         server_auth=server_methods(auth, runtime),
         policy=policy or Policy.stateless_server(),
         listen=address,

@@ -55,14 +55,14 @@ class Messenger:
     ::
 
         async with Messenger("osd.1", auth=keyring, policy=Policy.lossless_peer(), listen="v2:127.0.0.1:0") as node:
-            session = node.session("v2:127.0.0.1:6801")     # dials when there is something to say
+            session = node.session("v2:127.0.0.1:6801")     # dialled at once, and kept
             receipt = await session.send(Message(type=1))
             async for session in node:                      # sessions that peers began
                 ...
 
     `policy` holds towards all peers, or `policies` has one by type. `auth` is a keyring (cephx: with our own key to
-    prove who we are, and with those of who may come), None (method none), or `client_auth` and `server_auth` are
-    methods. Without `listen` nobody can dial us. `advertise` (`v2:IP:PORT[/NONCE]`) is the address by which we are
+    prove who we are, and with those of who may come) or None (method none: nobody proves anything), unless
+    `client_auth` and `server_auth` give methods. Without `listen` nobody can dial us. `advertise` (`v2:IP:PORT[/NONCE]`) is the address by which we are
     known instead of the one at which we listen: that of a proxy, or of a gateway that translates addresses.
 
     Entering it raises ConfigError where it cannot listen. Leaving it closes all sessions in good order, each within
@@ -73,7 +73,7 @@ class Messenger:
         self,
         name: str,
         *,
-        auth: Keyring | None = None,
+        auth: Keyring | None,
         client_auth: Sequence[ClientMethod] | None = None,
         server_auth: Sequence[ServerMethod] | None = None,
         policy: Policy | None = None,
