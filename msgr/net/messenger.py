@@ -62,8 +62,9 @@ class Messenger:
 
     `policy` holds towards all peers, or `policies` has one by type. `auth` is a keyring (cephx: with our own key to
     prove who we are, and with those of who may come) or None (method none: nobody proves anything), unless
-    `client_auth` and `server_auth` give methods. Without `listen` nobody can dial us. `advertise` (`v2:IP:PORT[/NONCE]`) is the address by which we are
-    known instead of the one at which we listen: that of a proxy, or of a gateway that translates addresses.
+    `client_auth` and `server_auth` give methods. Without `listen` nobody can dial us. `advertise`
+    (`v2:IP:PORT[/NONCE]`) is the address by which we are known instead of the one at which we listen: that of a proxy,
+    or of a gateway that translates addresses.
 
     Entering it raises ConfigError where it cannot listen. Leaving it closes all sessions in good order, each within
     `Timeouts.close`; where the body raises or is cancelled, at once. Nothing outlives it.
