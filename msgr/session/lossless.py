@@ -18,7 +18,7 @@ from .stats import Counters
 
 
 class LosslessSession:
-    """Numbers, queues and acknowledgements of one session; what is agreed about it is in its `Terms`.
+    """Numbers, queues and acknowledgements of one session; what the ends agreed about it is in its `PeerSession`.
 
     `queue` holds what was never written, `_replay` what was written on a connection that is lost, `_sent` what was
     written on this one; the last two in the order of their numbers, all of `_sent` before all of `_replay`.
