@@ -8,12 +8,31 @@ from __future__ import annotations
 
 from .address import AddressType, Endpoint, EntityAddr, IPAddress, address, address_vector
 from .checksum import PREAMBLE_SEED, SEGMENT_SEED, checksum
-from .codec import Codec, Fixed, Raw, Vec, blob, boolean, i16, i32, i64, named, text, u8, u16, u32, u64
+from .codec import (
+    Codec,
+    Fixed,
+    Map,
+    Raw,
+    Vec,
+    blob,
+    boolean,
+    i16,
+    i32,
+    i64,
+    named,
+    rest,
+    text,
+    u8,
+    u16,
+    u32,
+    u64,
+)
 from .cursor import Octets, Reader
 from .entity import EntityName, EntityType, type_name
 from .features import MSG_ADDR2, SUPPORTED, BannerFeature, ConnectionFeatures
 from .record import Nested, Record, layout
 from .time import Timestamp
+from .versioned import Versioned
 
 __all__ = [
     "MSG_ADDR2",
@@ -30,6 +49,7 @@ __all__ = [
     "EntityType",
     "Fixed",
     "IPAddress",
+    "Map",
     "Nested",
     "Octets",
     "Raw",
@@ -37,6 +57,7 @@ __all__ = [
     "Record",
     "Timestamp",
     "Vec",
+    "Versioned",
     "address",
     "address_vector",
     "blob",
@@ -47,6 +68,7 @@ __all__ = [
     "i64",
     "layout",
     "named",
+    "rest",
     "text",
     "type_name",
     "u8",

@@ -10,13 +10,14 @@ blob       u32 length, then that many bytes
 text       the same, UTF-8
 =========  =====================================================================
 
-`Raw(n)` is n bytes without a length, `Vec(codec)` a u32 count and then the items, `Nested(cls)` a record in place,
-`named(code, cls)` a number that becomes a member of an enumeration where it has a name, and stays a number where not.
+`Raw(n)` is n bytes without a length, `rest` all that is left, `Vec(codec)` a u32 count and then the items, `Map(key,
+value)` a u32 count and then pairs, `Nested(cls)` a record in place, `named(code, cls)` a number that becomes a member
+of an enumeration where it has a name, and stays a number where not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from struct import Struct
 from struct import error as struct_error
@@ -26,6 +27,8 @@ from ..errors import ConfigError, DecodeError, ShortRead
 from .cursor import Reader
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Codec(Protocol[T]):
@@ -121,8 +124,19 @@ class _Text:
             raise DecodeError(f"text that is not UTF-8: {error.reason} at {error.start}", rule="WIRE-2") from None
 
 
+class _Rest:
+    """All bytes that are left, with no length before them."""
+
+    def write(self, out: bytearray, value: bytes) -> None:
+        out += value
+
+    def read(self, reader: Reader) -> bytes:
+        return reader.rest()
+
+
 blob: Final = _Blob()
 text: Final = _Text()
+rest: Final = _Rest()
 
 
 class Vec(Generic[T]):
@@ -146,3 +160,28 @@ class Vec(Generic[T]):
         if count > reader.left:
             raise ShortRead(needed=count, left=reader.left, rule="WIRE-2")
         return tuple(self.item.read(reader) for _ in range(count))
+
+
+class Map(Generic[K, V]):
+    """A u32 count and then pairs of a key and a value, in the order of the mapping.
+
+    The count is checked as that of `Vec` is. Of a key that comes twice, the last value counts.
+    """
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, key: Codec[K], value: Codec[V]) -> None:
+        self.key = key
+        self.value = value
+
+    def write(self, out: bytearray, value: Mapping[K, V]) -> None:
+        out += len(value).to_bytes(4, "little")
+        for key, item in value.items():
+            self.key.write(out, key)
+            self.value.write(out, item)
+
+    def read(self, reader: Reader) -> dict[K, V]:
+        count = reader.number(4)
+        if count > reader.left:
+            raise ShortRead(needed=count, left=reader.left, rule="WIRE-2")
+        return {self.key.read(reader): self.value.read(reader) for _ in range(count)}
