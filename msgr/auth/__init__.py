@@ -6,12 +6,27 @@
 
 from __future__ import annotations
 
-from .cephx import CephxClient, CephxServer, RotatingSecret, RotatingSecrets, Ticket
+from .cephx import (
+    CephxClient,
+    CephxMonitorPeer,
+    CephxServer,
+    CephxServiceClient,
+    CephxServiceServer,
+    MonitorKey,
+    Renewal,
+    RotatingRequest,
+    RotatingSecret,
+    RotatingSecrets,
+    SecretSource,
+    ServiceSecrets,
+    Ticket,
+)
 from .globalid import GlobalIds
 from .key import CryptoKey, KeyType
 from .keyring import Keyring, KeyringEntry
 from .method import (
     AuthMethod,
+    Claimant,
     ClientConversation,
     ClientMethod,
     Denied,
@@ -22,6 +37,7 @@ from .method import (
     More,
     ServerConversation,
     ServerMethod,
+    TicketDesk,
     Verdict,
 )
 from .none import NoneClient, NoneServer
@@ -31,7 +47,11 @@ from .signature import PeerVerified, sign, verify
 __all__ = [
     "AuthMethod",
     "CephxClient",
+    "CephxMonitorPeer",
     "CephxServer",
+    "CephxServiceClient",
+    "CephxServiceServer",
+    "Claimant",
     "ClientConversation",
     "ClientMethod",
     "CryptoKey",
@@ -44,16 +64,22 @@ __all__ = [
     "Keyring",
     "KeyringEntry",
     "Keys",
+    "MonitorKey",
     "More",
     "NoneClient",
     "NoneServer",
     "PeerVerified",
+    "Renewal",
     "Result",
+    "RotatingRequest",
     "RotatingSecret",
     "RotatingSecrets",
+    "SecretSource",
     "ServerConversation",
     "ServerMethod",
+    "ServiceSecrets",
     "Ticket",
+    "TicketDesk",
     "Verdict",
     "sign",
     "verify",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from ..frame import Mode
 from ..wire import EntityName
@@ -39,13 +39,27 @@ class Keys:
     connection_secret: bytes = field(repr=False)
 
 
+class TicketDesk(Protocol):
+    """Where a client renews its tickets in the session that its conversation opened."""
+
+    def answer(self, payload: bytes, *, now: float) -> tuple[int, bytes]:
+        """Return the result, 0 or a negative errno, and the content of the answer to a request.
+
+        `now` is wall-clock time, in seconds. Nothing that a client sends makes it raise.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a server's conversation found the peer to be; `caps` maps a service's name to its capability text."""
+    """Whom a server's conversation found the peer to be.
+
+    `caps` maps a service's name to its capability text. `desk` is there where the method has tickets to renew.
+    """
 
     name: EntityName
     global_id: int
     caps: Mapping[str, str] = field(default_factory=dict)
+    desk: TicketDesk | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +103,18 @@ class ClientConversation(Protocol):
 
     def done(self, payload: bytes, *, global_id: int, mode: Mode) -> Keys:
         """Take the payload of AUTH_DONE and return the keys."""
+
+
+@runtime_checkable
+class Claimant(Protocol):
+    """A client's conversation that may present what an earlier one was granted; the others need not have this."""
+
+    def refused(self) -> bool:
+        """Take note of the server's refusal.
+
+        Tells whether something granted earlier was presented. It is forgotten then, so that the next conversation
+        begins anew, and may fare better (GLOBALID-4).
+        """
 
 
 class ClientMethod(Protocol):

@@ -41,4 +41,9 @@ class Request(Record):
     @property
     def for_service(self) -> bool:
         """Whether an osd, mds or mgr is asked."""
-        return self.kind in _SERVICE_BYTES
+        return is_for_service(self.kind)
+
+
+def is_for_service(kind: int) -> bool:
+    """Tell whether a payload of AUTH_REQUEST that begins with this byte is for an osd, mds or mgr."""
+    return kind in _SERVICE_BYTES

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import pytest
 
@@ -14,6 +15,7 @@ from msgr import errors
 from msgr.auth import (
     CephxClient,
     CephxServer,
+    ClientMethod,
     CryptoKey,
     Denied,
     Dice,
@@ -24,6 +26,7 @@ from msgr.auth import (
     KeyType,
     More,
     RotatingSecrets,
+    ServerMethod,
 )
 from msgr.frame import Mode
 from msgr.wire import EntityName, Record, Timestamp, layout
@@ -167,3 +170,42 @@ def refused(outcome: tuple[Done, Keys] | Denied) -> tuple[int, str]:
     """Return the result and the rule of a talk that must have been denied."""
     assert isinstance(outcome, Denied), outcome
     return int(outcome.result), outcome.reason.rpartition("[")[2].rstrip("]")
+
+
+def flipped(data: bytes, bit: int) -> bytes:
+    """Return `data` with one bit the other way."""
+    spoilt = bytearray(data)
+    spoilt[bit // 8] ^= 1 << bit % 8
+    return bytes(spoilt)
+
+
+def flip(bit: int) -> Tamper:
+    return lambda data: flipped(data, bit)
+
+
+Step: TypeAlias = Literal["first", "challenge", "second", "done"]
+"""What is said in a visit, in this order."""
+
+
+def visit(
+    ours: ClientMethod,
+    theirs: ServerMethod,
+    mode: Mode = Mode.SECURE,
+    *,
+    now: float = NOW,
+    seed: str = "visit",
+    tampers: Mapping[Step, Tamper] = MappingProxyType({}),
+) -> tuple[Done, Keys] | Denied:
+    """Let a client show its ticket to a service; the tampers change what goes over the wire."""
+    first, challenge, second, done = (tampers.get(step, same) for step in get_args(Step))
+    client, server = ours.converse(dice_of(seed), now=now), theirs.converse(dice_of(f"{seed} service"), now=now)
+    verdict = server.begin(first(client.begin()), mode=mode)
+    if isinstance(verdict, Denied):
+        return verdict
+    assert isinstance(verdict, More)
+    verdict = server.more(second(client.more(challenge(verdict.payload))))
+    if isinstance(verdict, Denied):
+        return verdict
+    assert isinstance(verdict, Done)
+    keys = client.done(done(verdict.payload), global_id=verdict.identity.global_id, mode=mode)
+    return verdict, keys

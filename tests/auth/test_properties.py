@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgr.auth import Denied, Done, GlobalIds, KeyType, More, NoneServer
-from msgr.auth.cephx import structs
+from msgr.auth.cephx import authorizer_structs, renewal_structs, structs
 from msgr.auth.cephx.crypto import Usage, decrypt, encrypt
 from msgr.auth.cephx.envelope import open_envelope
 from msgr.auth.request import Request
@@ -31,6 +31,18 @@ LAYOUTS: list[type[Record]] = [
     structs.AuthCapsInfo,
     structs.AuthTicket,
     structs.TicketInfo,
+    authorizer_structs.Authorizer,
+    authorizer_structs.OldAuthorize,
+    authorizer_structs.Authorize,
+    authorizer_structs.OldAuthorizeReply,
+    authorizer_structs.AuthorizeReply,
+    renewal_structs.TicketRequest,
+    renewal_structs.PrincipalHead,
+    renewal_structs.PrincipalRequest,
+    renewal_structs.PrincipalReply,
+    renewal_structs.RotatingReply,
+    renewal_structs.SecretEntry,
+    renewal_structs.SecretList,
 ]
 KINDS = st.sampled_from(BOTH)
 MODES = st.sampled_from(Mode)

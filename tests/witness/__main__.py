@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from . import frames, payloads, secure, values
+from . import authorizers, compressed, frames, mon, payloads, renewals, secure, values
 from .topic import Topic
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
 
 
 def topics() -> list[Topic]:
-    return [*values.topics(), *payloads.topics(), *frames.topics(), *secure.topics()]
+    every = (values, payloads, frames, secure, compressed, authorizers, renewals, mon)
+    return [topic for module in every for topic in module.topics()]
 
 
 def text(topic: Topic) -> str:

@@ -9,14 +9,17 @@ from typing import Final, TypeAlias
 
 from ...errors import AuthError, ConfigError, StateError
 from ...frame import Mode
-from ...wire import EntityName, EntityType, Reader, type_name
+from ...wire import EntityName, EntityType, Reader
 from ..key import CryptoKey
 from ..method import AuthMethod, Dice, Keys
 from ..request import MON, Request
+from .connection_secret import BOTH_MODES, check_secret
 from .crypto import Usage
 from .envelope import open_envelope
 from .proof import prove
+from .renewal import Renewal, RotatingRequest, extra_tickets, renew_auth, renew_services
 from .rotating import SERVICES
+from .service_client import CephxServiceClient
 from .structs import (
     Authenticate,
     Framed,
@@ -25,15 +28,10 @@ from .structs import (
     ServerChallenge,
     SessionReply,
     TicketBlob,
-    TicketGrant,
-    TicketReply,
     whole,
 )
-from .tickets import Ticket, accept
+from .tickets import Ticket, accept_auth
 
-BOTH_MODES: Final = frozenset({Mode.CRC, Mode.SECURE})
-LEAST_SECRET: Final = 40
-"""A key and two nonces: what secure mode takes from a connection secret (CEPHX-13)."""
 WANTABLE: Final = EntityType.AUTH | sum(SERVICES)
 
 
@@ -43,21 +41,23 @@ class CephxClient:
     `needed` is a mask of EntityType: the services whose tickets are asked for; AUTH, the right to come again, is always
     among them. The global id and the tickets outlive a connection: the next conversation presents them again
     (GLOBALID-4), as long as they are good.
+
+    It belongs to one session with one monitor at a time, over which it renews its tickets: who tries several monitors
+    at once gives each attempt a client of its own, and keeps that of the winner.
     """
 
-    __slots__ = ("_key", "_tickets", "global_id", "name", "needed")
+    __slots__ = ("_challenge", "_key", "_tickets", "global_id", "name", "needed")
 
     def __init__(self, name: EntityName, key: CryptoKey, needed: int = EntityType.AUTH) -> None:
         if key.is_empty:
             raise ConfigError(f"{name} has an empty key, which proves nothing [KEY-2]")
-        if needed & ~WANTABLE:
-            # A monitor answers such a mask with a list of tickets that breaks off.
-            raise ConfigError(f"tickets {needed:#x}: only mon, mds, osd, mgr and auth have any [CEPHX-9]")
         self.name = name
-        self.needed = needed | EntityType.AUTH
+        self.needed = int(EntityType.AUTH)
+        self.need(needed)
         self.global_id = 0
         self._key = key
         self._tickets: Mapping[int, Ticket] = MappingProxyType({})
+        self._challenge = 0
 
     def __repr__(self) -> str:
         return f"CephxClient({self.name}, global_id={self.global_id})"
@@ -90,13 +90,60 @@ class CephxClient:
         there = (service for service, ticket in self._tickets.items() if not ticket.is_due(now))
         return self.needed & ~sum(there) | EntityType.AUTH
 
+    def need(self, services: int) -> None:
+        """Ask for the tickets of these services too, from the next conversation or renewal on; raises ConfigError."""
+        if services & ~WANTABLE:
+            # A monitor answers such a mask with a list of tickets that breaks off.
+            raise ConfigError(f"tickets {services:#x}: only mon, mds, osd, mgr and auth have any [CEPHX-9]")
+        self.needed |= services
+
+    def service(self, service: EntityType) -> CephxServiceClient:
+        """Return the method by which the ticket of an osd, mds or mgr is shown to it; raises ConfigError."""
+        return CephxServiceClient(self, service)
+
+    def renewal(self, dice: Dice, now: float) -> Renewal | None:
+        """Return what to ask the monitor for over the open session, or None while nothing is due (RENEWAL-1).
+
+        Raises StateError where there is no good AUTH ticket to ask with: only another connection gives one.
+        """
+        due, auth = self.wanted(now) & ~EntityType.AUTH, self._tickets.get(EntityType.AUTH)
+        if auth is None or not auth.is_good(now):
+            raise StateError("no good auth ticket to renew others with: connect to a monitor first [RENEWAL-1]")
+        if auth.is_due(now):
+            return renew_auth(self, auth, self._key, self._challenge, due, dice, now)
+        return renew_services(self, auth, due, dice, now) if due else None
+
+    def rotating(self) -> RotatingRequest:
+        """Return how a daemon asks for the secrets that open the tickets of its clients; raises ConfigError."""
+        return RotatingRequest.of(self.name, self._key)
+
+    def drop(self, service: EntityType) -> None:
+        """Drop the ticket for `service`, because it was refused there: the next renewal asks for another (RENEWAL-8).
+
+        Without that for AUTH, nothing that was granted is left.
+        """
+        if service == EntityType.AUTH:
+            self.forget()
+        else:
+            self._tickets = MappingProxyType({kind: held for kind, held in self._tickets.items() if kind != service})
+
     def forget(self) -> None:
         """Drop the global id and the tickets, and begin anew: what to do when a server has refused them."""
         self.global_id = 0
         self._tickets = MappingProxyType({})
+        self._challenge = 0
 
-    def keep(self, global_id: int, tickets: Mapping[int, Ticket]) -> None:
-        """Keep what a conversation was granted. Tickets that it did not ask for stay, if the id is still the same."""
+    def disown(self, claim: Claim) -> None:
+        """Begin anew because a server has refused `claim`, unless another conversation has replaced it meanwhile."""
+        if self._tickets.get(EntityType.AUTH) is claim.ticket:
+            self.forget()
+
+    def keep(self, global_id: int, tickets: Mapping[int, Ticket], *, challenge: int = 0) -> None:
+        """Keep what a conversation was granted. Tickets that it did not ask for stay, if the id is still the same.
+
+        `challenge` is that of the connection, if this is a new one: later proofs over it answer it again.
+        """
+        self._challenge = challenge or self._challenge
         kept = self._tickets if global_id == self.global_id else {}
         self.global_id = global_id
         self._tickets = MappingProxyType({**kept, **tickets})
@@ -122,9 +169,10 @@ class _AwaitChallenge:
 
 @dataclass(frozen=True, slots=True)
 class _AwaitDone:
-    """The proof is out, with a wish for these tickets."""
+    """The proof is out, with a wish for these tickets, in answer to this challenge."""
 
     wanted: int
+    challenge: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +216,7 @@ class CephxClientConversation:
         wanted = self._method.wanted(self._now)
         proof = prove(self._key, server_challenge=server_challenge, client_challenge=client_challenge)
         old_ticket = TicketBlob() if self._claim is None else self._claim.ticket.blob
-        self._state = _AwaitDone(wanted)
+        self._state = _AwaitDone(wanted, server_challenge)
         return Authenticate(challenge=client_challenge, proof=proof, old_ticket=old_ticket, other_keys=wanted).encode()
 
     def done(self, payload: bytes, *, global_id: int, mode: Mode) -> Keys:
@@ -183,12 +231,20 @@ class CephxClientConversation:
                 f"operation {head.operation:#x} with status {head.status}, where 0x100 and 0 belong", rule="CEPHX-11"
             )
         reply = whole(SessionReply, payload)
-        ticket = self._auth_ticket(reply.auth)
+        old = None if self._claim is None else self._claim.ticket.session_key
+        ticket = accept_auth(reply.auth, key=self._key, old=old, now=self._now)
         secret = _connection_secret(reply.connection_secret, ticket.session_key, mode)
-        tickets = {int(EntityType.AUTH): ticket}
-        tickets |= self._extra(reply.extra, ticket.session_key, state.wanted & ~EntityType.AUTH)
-        self._method.keep(global_id, tickets)
+        tickets = {int(EntityType.AUTH): ticket} | extra_tickets(reply, ticket, state.wanted, self._now)
+        self._method.keep(global_id, tickets, challenge=state.challenge)
         return Keys(ticket.session_key.secret, secret)
+
+    def refused(self) -> bool:
+        """Drop the claim, if one was proved in vain: then the next conversation may fare better (GLOBALID-4)."""
+        state, self._state = self._state, _Over()
+        if self._claim is None or not isinstance(state, _AwaitDone):
+            return False
+        self._method.disown(self._claim)
+        return True
 
     def _check_id(self, global_id: int) -> None:
         """GLOBALID-5: never 0, and never another than the one that was proved."""
@@ -199,35 +255,9 @@ class CephxClientConversation:
                 f"global id {global_id}, where {self._claim.global_id} was asked for again", rule="GLOBALID-5"
             )
 
-    def _auth_ticket(self, reply: TicketReply) -> Ticket:
-        """Return the one ticket in `reply`, which our own key opens (CEPHX-12)."""
-        if [grant.service for grant in reply.grants] != [EntityType.AUTH]:
-            raise AuthError(f"tickets for {_services(reply.grants)}, where one for auth belongs", rule="CEPHX-12")
-        old = None if self._claim is None else self._claim.ticket.session_key
-        return accept(reply.grants[0], key=self._key, old=old, now=self._now)
-
-    def _extra(self, blob: bytes, key: CryptoKey, wanted: int) -> dict[int, Ticket]:
-        """Return the service tickets in `blob`: each one wanted, and none twice (CEPHX-14)."""
-        tickets: dict[int, Ticket] = {}
-        for grant in whole(TicketReply, blob).grants if blob else ():
-            if grant.service in tickets or grant.service not in SERVICES or not grant.service & wanted:
-                raise AuthError(f"a ticket for {type_name(grant.service)}, unwanted or twice", rule="CEPHX-14")
-            tickets[grant.service] = accept(grant, key=key, old=None, now=self._now)
-        return tickets
-
 
 def _connection_secret(blob: bytes, session_key: CryptoKey, mode: Mode) -> bytes:
     """Return the secret that keys the connection, in secure mode, and none in crc mode (CEPHX-13)."""
     sealed = whole(Framed, blob).content
     secret = whole(Framed, open_envelope(session_key, Usage.CONNECTION_SECRET, sealed)).content
-    if mode is Mode.SECURE and len(secret) < LEAST_SECRET:
-        raise AuthError(
-            f"a connection secret of {len(secret)} bytes, where {LEAST_SECRET} are the least", rule="CEPHX-13"
-        )
-    if mode is Mode.CRC and secret:
-        raise AuthError("a connection secret for crc mode, which has none", rule="CEPHX-13")
-    return secret
-
-
-def _services(grants: tuple[TicketGrant, ...]) -> str:
-    return ", ".join(type_name(grant.service) for grant in grants) or "nobody"
+    return check_secret(secret, mode, rule="CEPHX-13")

@@ -63,7 +63,7 @@ class Framed(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerChallenge(Record):
-    """The payload of a monitor's AUTH_REPLY_MORE."""
+    """The payload of a monitor's AUTH_REPLY_MORE; that of a service's has it sealed (AUTHORIZER-3)."""
 
     struct_v: Annotated[int, u8] = 1
     challenge: Annotated[int, u64]

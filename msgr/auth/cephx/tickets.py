@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Self
+from typing import Protocol, Self
 
 from ...errors import AuthError
 from ...wire import EntityType, type_name
@@ -12,8 +13,8 @@ from ..key import CryptoKey
 from ..method import Dice
 from .crypto import Usage
 from .envelope import open_envelope, seal
-from .rotating import RotatingSecret
-from .structs import AUID, AuthTicket, Framed, ServiceTicket, TicketBlob, TicketGrant, TicketInfo, whole
+from .rotating import SERVICES, RotatingSecret
+from .structs import AUID, AuthTicket, Framed, ServiceTicket, TicketBlob, TicketGrant, TicketInfo, TicketReply, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,21 @@ class Ticket:
         return now >= self.renew_after
 
 
+class Holder(Protocol):
+    """Who keeps tickets, and the global id that they are for."""
+
+    @property
+    def global_id(self) -> int:
+        """The global id, or 0 for none."""
+
+    @property
+    def tickets(self) -> Mapping[int, Ticket]:
+        """The tickets held, by service."""
+
+    def keep(self, global_id: int, tickets: Mapping[int, Ticket]) -> None:
+        """Keep new tickets for `global_id`."""
+
+
 def accept(grant: TicketGrant, *, key: CryptoKey, old: CryptoKey | None, now: float) -> Ticket:
     """Return the ticket in `grant`, which `key` opens and, if an older ticket was shown, the session key `old`.
 
@@ -65,6 +81,24 @@ def accept(grant: TicketGrant, *, key: CryptoKey, old: CryptoKey | None, now: fl
     if old is not None:
         ticket = whole(Framed, open_envelope(old, Usage.TICKET_BLOB, ticket)).content
     return Ticket.received(grant.service, told, whole(TicketBlob, ticket), now)
+
+
+def accept_auth(reply: TicketReply, *, key: CryptoKey, old: CryptoKey | None, now: float) -> Ticket:
+    """Return the one ticket in `reply`, which is for AUTH and opens with `key` (CEPHX-12); raises like `accept`."""
+    if [grant.service for grant in reply.grants] != [EntityType.AUTH]:
+        named = ", ".join(type_name(grant.service) for grant in reply.grants) or "nobody"
+        raise AuthError(f"tickets for {named}, where one for auth belongs", rule="CEPHX-12")
+    return accept(reply.grants[0], key=key, old=old, now=now)
+
+
+def accept_services(reply: TicketReply, *, key: CryptoKey, wanted: int, now: float) -> dict[int, Ticket]:
+    """Return the service tickets in `reply`: each one wanted, and none twice (CEPHX-14); raises like `accept`."""
+    tickets: dict[int, Ticket] = {}
+    for grant in reply.grants:
+        if grant.service in tickets or grant.service not in SERVICES or not grant.service & wanted:
+            raise AuthError(f"a ticket for {type_name(grant.service)}, unwanted or twice", rule="CEPHX-14")
+        tickets[grant.service] = accept(grant, key=key, old=None, now=now)
+    return tickets
 
 
 def grant(
