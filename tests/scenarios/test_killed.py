@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
+from typing import Final
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from msgr import Message, Messenger, MsgrError, Receipt, Session, Timeouts
+from msgr import Keyring, Message, Messenger, Mode, MsgrError, Receipt, Session, Timeouts
 from msgr.net.events import (
     EventStream,
     SessionConnected,
@@ -25,7 +27,7 @@ from msgr.net.events import (
 )
 
 from ..net.world import LOOPBACK
-from .stage import LIMIT
+from .stage import LIMIT, RING
 from .victim import BODY, POLICIES, Orders
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
@@ -122,8 +124,12 @@ class Survivor:
             await self.changed.wait()
 
 
-async def play(nursery: Nursery, seed: int) -> None:
-    """Kill the other end once, raise it again at the same address, and see what the survivor makes of it."""
+async def play(nursery: Nursery, seed: int, ring: Keyring | None) -> None:
+    """Kill the other end once, raise it again at the same address, and see what the survivor makes of it.
+
+    With a keyring, the end that comes back has other rotating secrets, so it takes no claim to a global id.
+    """
+    keys = ring.dumps() if ring else ""
     dice = Random(seed)
     dialling, accepting = dice.choice(PAIRS)
     survivor_dials = dice.random() < 0.5
@@ -131,7 +137,7 @@ async def play(nursery: Nursery, seed: int) -> None:
     lossy = POLICIES[ours].lossy
     after = dice.choice((0, 1, dice.randrange(2, 400)))
     survivor = Survivor()
-    node = Messenger("osd.0", auth=None, policy=POLICIES[ours], listen=f"{LOOPBACK}/1", timeouts=QUICK)
+    node = Messenger("osd.0", auth=ring, policy=POLICIES[ours], listen=f"{LOOPBACK}/1", timeouts=QUICK)
     with anyio.fail_after(LIMIT):
         async with node, anyio.create_task_group() as tasks:
 
@@ -141,7 +147,8 @@ async def play(nursery: Nursery, seed: int) -> None:
 
             tasks.start_soon(welcome)
             target = "" if survivor_dials else str(node.addresses[0])
-            pid, address = nursery.raise_victim(Orders(policy=theirs, listen=f"{LOOPBACK}/2", target=target))
+            orders = Orders(policy=theirs, listen=f"{LOOPBACK}/2", target=target, keyring=keys)
+            pid, address = nursery.raise_victim(orders)
 
             async def dial() -> None:
                 while True:  # a lossy session ends with its connection
@@ -154,7 +161,7 @@ async def play(nursery: Nursery, seed: int) -> None:
             else:
                 await anyio.sleep(dice.random() * 0.02)  # anywhere in the handshake, or before it, or soon after
             os.kill(pid, signal.SIGKILL)
-            pid, _ = nursery.raise_victim(Orders(policy=theirs, listen=address, target=target, incarnation=1))
+            pid, _ = nursery.raise_victim(replace(orders, listen=address, incarnation=1))
             try:
                 await survivor.hears(1, 20)
             finally:
@@ -162,11 +169,12 @@ async def play(nursery: Nursery, seed: int) -> None:
             for session in survivor.sessions:
                 session.abort()
             tasks.cancel_scope.cancel()
-    check(survivor, lossy=lossy)
+    check(survivor, lossy=lossy, mode=Mode.SECURE if ring else Mode.CRC)
 
 
-def check(survivor: Survivor, *, lossy: bool) -> None:
+def check(survivor: Survivor, *, lossy: bool, mode: Mode) -> None:
     """Check what an end has seen whose peer was killed."""
+    assert {session.peer.login.mode for session in survivor.sessions if session.last_peer is not None} == {mode}
     for tids in survivor.heard.values():
         assert tids == sorted(set(tids))
     assert None not in {receipt.outcome for receipt in survivor.receipts}
@@ -183,19 +191,25 @@ def check(survivor: Survivor, *, lossy: bool) -> None:
         assert SessionResumed not in kinds
 
 
+RINGS: Final = {"none-crc": None, "cephx-secure": RING}
+each_ring = pytest.mark.parametrize("ring", RINGS.values(), ids=RINGS)
+
+
+@each_ring
 @pytest.mark.parametrize("seed", range(10))
-async def test_killed(nursery: Nursery, seed: int) -> None:
+async def test_killed(nursery: Nursery, seed: int, ring: Keyring | None) -> None:
     """Ten times, quickly."""
-    await play(nursery, seed)
+    await play(nursery, seed, ring)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_killed_two_hundred_times(nursery: Nursery) -> None:
+@each_ring
+async def test_killed_two_hundred_times(nursery: Nursery, ring: Keyring | None) -> None:
     """Two hundred times; the seed that fails is told."""
     for seed in range(1000, 1200):
         try:
-            await play(nursery, seed)
+            await play(nursery, seed, ring)
         except BaseException as error:
             error.add_note(f"seed {seed}")
             raise

@@ -11,13 +11,13 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 import anyio
 import anyio.lowlevel
 
-from msgr import Message, Messenger, MsgrError, Policy, Session, Timeouts
+from msgr import Keyring, Message, Messenger, MsgrError, Policy, Session, Timeouts
 
 BODY: Final = 3000
 POLICIES: Final = {
@@ -39,6 +39,8 @@ class Orders:
     """Whom it dials; without one, it waits to be dialled."""
     incarnation: int = 0
     """What it writes into the version of its messages."""
+    keyring: str = field(default="", repr=False)
+    """The keys of both ends, as a keyring's text: then it speaks cephx, in secure mode. Without, none, in crc mode."""
 
     def line(self) -> bytes:
         """Return these orders as the nursery takes them."""
@@ -66,7 +68,8 @@ async def talk(session: Session, incarnation: int) -> None:
 async def live(orders: Orders, answers: int) -> None:
     """Be a victim."""
     quick = Timeouts(initial_backoff=0.005, max_backoff=0.02)
-    node = Messenger("osd.1", auth=None, policy=POLICIES[orders.policy], listen=orders.listen, timeouts=quick)
+    auth = Keyring.loads(orders.keyring) if orders.keyring else None
+    node = Messenger("osd.1", auth=auth, policy=POLICIES[orders.policy], listen=orders.listen, timeouts=quick)
     async with node, anyio.create_task_group() as tasks:
         os.write(answers, f"{node.addresses[0]}\n".encode())
         if orders.target:
