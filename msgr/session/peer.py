@@ -71,6 +71,7 @@ class PeerSession:
         "owner",
         "peer_global_seq",
         "phase",
+        "place",
         "policy",
         "server_cookie",
         "traffic",
@@ -80,6 +81,8 @@ class PeerSession:
         self.policy = policy
         self.addresses = addresses
         """The peer's."""
+        self.place = b""
+        """Where the table has it, if it has it."""
         self.own_addresses: Addresses = ()
         """Ours, where they were made up for this session."""
         self.traffic: LosslessSession | LossySession = LossySession() if policy.lossy else LosslessSession()
@@ -151,14 +154,23 @@ class PeerSession:
         self.traffic.end()
 
 
+def _place(addresses: Addresses) -> bytes:
+    """Return the memory of the whole vector: as many bytes for every address, so that no two vectors have the same."""
+    return b"".join([address.sort_key() for address in addresses])
+
+
 class SessionTable:
-    """The sessions of one end, by the peer's addresses: the whole vector, byte by byte (SESSION-TABLE-1)."""
+    """The sessions of one end, by the peer's addresses: the whole vector, byte by byte (SESSION-TABLE-1).
+
+    The bytes are the keys, and not the addresses: among many sessions, what a lookup costs is how many objects it
+    touches that no cache holds, and an address is made of several.
+    """
 
     __slots__ = ("_sessions", "global_seqs")
 
     def __init__(self) -> None:
         self.global_seqs = GlobalSeqs()
-        self._sessions: dict[Addresses, PeerSession] = {}
+        self._sessions: dict[bytes, PeerSession] = {}
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -168,13 +180,14 @@ class SessionTable:
 
     def find(self, addresses: Addresses) -> PeerSession | None:
         """Return the session with the peer at `addresses`."""
-        return self._sessions.get(addresses)
+        return self._sessions.get(_place(addresses))
 
     def register(self, session: PeerSession) -> None:
         """Enter a session, in place of any other with the same addresses."""
-        self._sessions[session.addresses] = session
+        session.place = _place(session.addresses)
+        self._sessions[session.place] = session
 
     def remove(self, session: PeerSession) -> None:
         """Strike out a session. Does nothing where another has its place."""
-        if self._sessions.get(session.addresses) is session:
-            del self._sessions[session.addresses]
+        if self._sessions.get(session.place) is session:
+            del self._sessions[session.place]

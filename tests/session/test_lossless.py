@@ -337,3 +337,17 @@ def test_only_messages_and_acks_are_written() -> None:
     session, _, frames = written(2)
     feed(session, frames)
     assert {frame.tag for frame in drain(session)} == {Tag.ACK}
+
+
+def test_what_one_session_has_written_is_in_no_other() -> None:
+    """Those that have written nothing, or have nothing left, hold the same empty queue; nobody may write to it."""
+    idle, (session, _, _) = LosslessSession(), written(2)
+    for step in (lambda: None, session.lose_connection, session.lose_connection, lambda: drain(session)):
+        step()
+        assert session.unacknowledged == 2
+        assert (idle.unacknowledged, LosslessSession().unacknowledged) == (0, 0)
+    session.acknowledge(2)
+    session.lose_connection()
+    session.push(numbered(2))
+    drain(session)
+    assert (session.unacknowledged, idle.unacknowledged, LosslessSession().unacknowledged) == (1, 0, 0)

@@ -128,6 +128,26 @@ def test_the_table_keeps_the_newest_and_removes_only_what_is_there() -> None:
     assert len(table) == 0
 
 
+def test_the_table_compares_memory() -> None:
+    """Equal addresses are the same place, whichever objects they are; a vector is no other's beginning."""
+    table, blank = SessionTable(), EntityAddr(0)
+    session = PeerSession(Policy.lossless_peer(), (A, blank))
+    table.register(session)
+    assert table.find((EntityAddr.decode(A.encode()), EntityAddr.decode(blank.encode()))) is session
+    for other in [(A,), (A, blank, blank), (blank, A), (EntityAddr.parse("v2:[::ffff:127.0.0.1]:6789/1"), blank)]:
+        assert table.find(other) is None
+
+
+def test_the_table_removes_what_goes_by_another_address_by_now() -> None:
+    table, session = SessionTable(), PeerSession(Policy.lossless_peer(), (A,))
+    table.register(session)
+    session.addresses = (B,)
+    table.remove(session)
+    assert len(table) == 0
+    table.register(session)
+    assert table.find((B,)) is session
+
+
 def test_global_seqs_only_rise() -> None:
     seqs = GlobalSeqs()
     assert [seqs.next(), seqs.next(), seqs.next(above=9), seqs.next(above=3), seqs.next()] == [1, 2, 10, 11, 12]
