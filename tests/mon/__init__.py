@@ -1,0 +1,1 @@
+"""Tests of floor 7's client of a cluster."""
