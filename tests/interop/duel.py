@@ -13,7 +13,8 @@ from msgr.payload import ServerIdent
 from msgr.session import Message, Outcome, PeerSession, Receipt
 from msgr.wire import EntityAddr
 
-from ..lab import Cluster, Settings
+from ..lab import Cluster, ReleaseName, Settings
+from .tap import WITNESS
 from .wire import Node, Wire
 
 PING: Final = 2
@@ -42,13 +43,14 @@ class Duel:
 
 
 @contextmanager
-def duel(*, smaller: bool, listens: bool, extra: Mapping[str, str] = _QUICK) -> Iterator[Duel]:
-    """Run a cluster of two monitors, of which we are one: the one with the smaller address, or the other.
+def duel(release: ReleaseName, *, smaller: bool, listens: bool, extra: Mapping[str, str] = _QUICK) -> Iterator[Duel]:
+    """Run a cluster of two monitors of a release, of which we are one: the one with the smaller address, or the other.
 
     The connection that the smaller one dials wins a race (SESSION-RACE-1).
     """
     ours, theirs = ("mon.a", "mon.b") if smaller else ("mon.b", "mon.a")
-    settings = Settings(monitors=2, foreign=(ours,), auth="none", modes="crc", extra=extra)
+    settings = Settings(release=release, monitors=2, foreign=(ours,), auth="none", modes="crc", extra=extra)
+    WITNESS.release = release
     with Cluster(settings) as cluster:
         address = EntityAddr.parse(cluster.addresses[ours])
         with Node(ours, address, listens=listens) as node:

@@ -12,6 +12,8 @@ from msgr.payload import Control, SessionReset, banner, of_frame
 from msgr.session import Message
 from msgr.session.message import open_message
 
+from ..lab import RELEASES, ReleaseName
+
 Direction: TypeAlias = Literal["seen", "sent"]
 """Which way a frame went, as we have it: seen from the daemon, or sent to it."""
 
@@ -29,14 +31,16 @@ def label_of(said: Said) -> str:
 
 
 class Witness:
-    """Counts the frames that went over real connections, by name and direction."""
+    """Counts the frames that went over real connections, by release, name and direction."""
 
     def __init__(self) -> None:
-        self.counts: Counter[tuple[str, Direction]] = Counter()
+        self.release: ReleaseName = RELEASES[0]
+        """The release of the daemons that are heard now."""
+        self.counts: Counter[tuple[ReleaseName, str, Direction]] = Counter()
 
     def note(self, said: Said, direction: Direction) -> None:
         """Count a frame."""
-        self.counts[label_of(said), direction] += 1
+        self.counts[self.release, label_of(said), direction] += 1
 
 
 WITNESS: Final = Witness()

@@ -11,6 +11,7 @@ from msgr.net import acceptor, dialler
 from msgr.net.stream import SocketStream
 from msgr.wire import Octets
 
+from ..lab import ReleaseName
 from .tap import WITNESS, Direction, Tap, tag_of
 
 
@@ -69,9 +70,10 @@ class TappedStream(SocketStream):
 
 
 @pytest.fixture
-def strings(monkeypatch: pytest.MonkeyPatch) -> Strings:
+def strings(monkeypatch: pytest.MonkeyPatch, release: ReleaseName) -> Strings:
     """Tap the streams of all messengers of one test."""
     held = Strings()
+    WITNESS.release = release
 
     def tapped(connected: socket.socket) -> TappedStream:
         return TappedStream(connected, held)

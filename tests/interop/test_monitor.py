@@ -14,7 +14,7 @@ from msgr import EntityAddr, EntityType, Keyring, Message, Mode, Revision
 from msgr.auth import AuthMethod, CephxClient
 from msgr.net.probe import probe
 from msgr.wire import EntityName
-from tests.lab import Cluster
+from tests.lab import Cluster, ReleaseName
 from tests.lab.fixtures import ClusterFactory
 
 from .helpers import ADMIN, GET_MONMAP, MONMAP, PING, SOON, ask, connected
@@ -48,7 +48,7 @@ async def converse(cluster: Cluster, method: AuthMethod, mode: Mode, revision: R
             for _ in range(5):
                 assert 0 <= await session.ping() < SOON
             status = bytes((await ask(session, PING, PING)).front)
-            described, _ = json.JSONDecoder().raw_decode(status.decode(), status.index(b"{"))
+            described, _ = json.JSONDecoder().raw_decode(status.decode("latin-1"), status.index(b"{"))
             assert described["mon_status"]["name"] == "a"
             assert UUID(cluster.fsid).bytes in bytes((await ask(session, GET_MONMAP, MONMAP)).front)
             await session.ping()
@@ -96,7 +96,9 @@ async def test_global_id_is_ours_again(ceph_cephx: Cluster) -> None:
 @pytest.mark.parametrize(
     ("method", "modes"), [(AuthMethod.CEPHX, (Mode.SECURE, Mode.CRC)), (AuthMethod.NONE, (Mode.CRC,))]
 )
-async def test_probe(request: pytest.FixtureRequest, method: AuthMethod, modes: tuple[Mode, ...]) -> None:
+async def test_probe(
+    request: pytest.FixtureRequest, release: ReleaseName, method: AuthMethod, modes: tuple[Mode, ...]
+) -> None:
     cluster: Cluster = request.getfixturevalue(f"ceph_{method.name.lower()}")
     with anyio.fail_after(SOON):
         result = await probe(cluster.addresses["mon.a"])

@@ -16,6 +16,7 @@ from msgr.payload import (
 )
 from msgr.session import Message
 
+from ..lab import ReleaseName
 from .duel import PING, Duel, answers, cut, duel, in_a_row, ping, seqs, settled, talk
 from .wire import Wire
 
@@ -39,9 +40,9 @@ def interrupt(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("by", ["us", "the daemon"])
-def test_daemon_resumes_after_a_cut_with_messages_under_way(by: str) -> None:
+def test_daemon_resumes_after_a_cut_with_messages_under_way(release: ReleaseName, by: str) -> None:
     """Seen: CLIENT_IDENT, RECONNECT. Sent: SERVER_IDENT, RECONNECT_OK."""
-    with duel(smaller=False, listens=True) as lab:
+    with duel(release, smaller=False, listens=True) as lab:
         first = lab.node.accept(ClientIdent)
         receipts = ping(first, 2)
         answers(first, 2)
@@ -68,9 +69,9 @@ def test_daemon_resumes_after_a_cut_with_messages_under_way(by: str) -> None:
         assert connected.resumed
 
 
-def test_daemon_told_to_retry_comes_with_a_higher_connect_seq() -> None:
+def test_daemon_told_to_retry_comes_with_a_higher_connect_seq(release: ReleaseName) -> None:
     """Seen: RECONNECT, twice on one connection. Sent: RETRY, RECONNECT_OK."""
-    with duel(smaller=False, listens=True) as lab:
+    with duel(release, smaller=False, listens=True) as lab:
         first = welcome(lab)
         lab.session.connect_seq = 50
         interrupt(first)
@@ -84,9 +85,9 @@ def test_daemon_told_to_retry_comes_with_a_higher_connect_seq() -> None:
         assert in_a_row(seqs(first, wire))
 
 
-def test_daemon_told_to_retry_comes_with_a_higher_global_seq() -> None:
+def test_daemon_told_to_retry_comes_with_a_higher_global_seq(release: ReleaseName) -> None:
     """Seen: RECONNECT, twice on one connection. Sent: RETRY_GLOBAL, RECONNECT_OK."""
-    with duel(smaller=False, listens=True) as lab:
+    with duel(release, smaller=False, listens=True) as lab:
         first = welcome(lab)
         lab.session.peer_global_seq = 1000
         interrupt(first)
@@ -101,9 +102,9 @@ def test_daemon_told_to_retry_comes_with_a_higher_global_seq() -> None:
         assert in_a_row(seqs(first, wire))
 
 
-def test_daemon_told_of_a_full_reset_begins_anew() -> None:
+def test_daemon_told_of_a_full_reset_begins_anew(release: ReleaseName) -> None:
     """Seen: RECONNECT, CLIENT_IDENT on the same connection. Sent: RESET(1), SERVER_IDENT."""
-    with duel(smaller=False, listens=True) as lab:
+    with duel(release, smaller=False, listens=True) as lab:
         first = welcome(lab)
         lab.node.table.remove(lab.session)
         interrupt(first)
@@ -116,9 +117,9 @@ def test_daemon_told_of_a_full_reset_begins_anew() -> None:
         assert sum(message.type == PING for message in wire.all_seen(Message)) == 1
 
 
-def test_daemon_told_of_a_reset_that_is_not_full_keeps_its_queue() -> None:
+def test_daemon_told_of_a_reset_that_is_not_full_keeps_its_queue(release: ReleaseName) -> None:
     """Seen: RECONNECT, CLIENT_IDENT on the same connection. Sent: RESET(0), SERVER_IDENT."""
-    with duel(smaller=False, listens=True) as lab:
+    with duel(release, smaller=False, listens=True) as lab:
         first = welcome(lab)
         lab.session.server_cookie = 0
         interrupt(first)

@@ -19,15 +19,16 @@ from msgr.payload import (
 )
 from msgr.session import Message, Outcome
 
+from ..lab import ReleaseName
 from .duel import PING, answers, begin, cut, duel, in_a_row, ping, seqs, settled, talk
 
 pytestmark = pytest.mark.ceph
 
 
 @pytest.mark.parametrize("by", ["us", "the daemon"])
-def test_session_is_resumed_after_a_cut_with_messages_under_way(by: str) -> None:
+def test_session_is_resumed_after_a_cut_with_messages_under_way(release: ReleaseName, by: str) -> None:
     """Seen: SERVER_IDENT, RECONNECT_OK. Sent: CLIENT_IDENT, RECONNECT."""
-    with duel(smaller=True, listens=False) as lab:
+    with duel(release, smaller=True, listens=False) as lab:
         first = lab.dial()
         assert first.expect(ServerIdent).cookie
         receipts = ping(first, 2)
@@ -51,9 +52,9 @@ def test_session_is_resumed_after_a_cut_with_messages_under_way(by: str) -> None
         assert connected.resumed
 
 
-def test_low_connect_seq_meets_retry() -> None:
+def test_low_connect_seq_meets_retry(release: ReleaseName) -> None:
     """Seen: RETRY, RECONNECT_OK. Sent: RECONNECT, twice on one connection."""
-    with duel(smaller=True, listens=False) as lab:
+    with duel(release, smaller=True, listens=False) as lab:
         begin(lab).cut()
         lab.session.connect_seq = 40
         again = lab.dial()
@@ -70,9 +71,9 @@ def test_low_connect_seq_meets_retry() -> None:
         assert low.global_seq == high.global_seq
 
 
-def test_low_global_seq_meets_retry_global() -> None:
+def test_low_global_seq_meets_retry_global(release: ReleaseName) -> None:
     """Seen: RETRY_GLOBAL, RECONNECT_OK. Sent: RECONNECT, again on one connection."""
-    with duel(smaller=True, listens=False) as lab:
+    with duel(release, smaller=True, listens=False) as lab:
         lab.node.table.global_seqs.last = 100
         begin(lab).cut()
         lab.node.table.global_seqs.last = 0
@@ -84,9 +85,9 @@ def test_low_global_seq_meets_retry_global() -> None:
         assert (low.global_seq, high.global_seq) == (1, 102)
 
 
-def test_restarted_daemon_tells_of_its_reset() -> None:
+def test_restarted_daemon_tells_of_its_reset(release: ReleaseName) -> None:
     """Seen: RESET(1), SERVER_IDENT. Sent: RECONNECT, CLIENT_IDENT on the same connection."""
-    with duel(smaller=True, listens=False) as lab:
+    with duel(release, smaller=True, listens=False) as lab:
         first = begin(lab)
         written = ping(first, 2)
         first.drop_output()
@@ -108,9 +109,9 @@ def test_restarted_daemon_tells_of_its_reset() -> None:
         assert new.cookie != old.cookie
 
 
-def test_wrong_cookie_is_a_reset() -> None:
+def test_wrong_cookie_is_a_reset(release: ReleaseName) -> None:
     """Seen: RESET(1), SERVER_IDENT. Sent: RECONNECT, CLIENT_IDENT on the same connection."""
-    with duel(smaller=True, listens=False) as lab:
+    with duel(release, smaller=True, listens=False) as lab:
         begin(lab).cut()
         lab.session.client_cookie ^= 1
         wire = lab.dial()
@@ -120,9 +121,9 @@ def test_wrong_cookie_is_a_reset() -> None:
         assert in_a_row(seqs(wire))
 
 
-def test_client_ident_with_the_same_cookie_keeps_the_queue_of_the_daemon() -> None:
+def test_client_ident_with_the_same_cookie_keeps_the_queue_of_the_daemon(release: ReleaseName) -> None:
     """Seen: SERVER_IDENT, and the messages of before again. Sent: CLIENT_IDENT, as if its answer had never come."""
-    with duel(smaller=True, listens=False) as lab:
+    with duel(release, smaller=True, listens=False) as lab:
         first = begin(lab)
         ping(first, 2)
         first.write()
@@ -138,9 +139,9 @@ def test_client_ident_with_the_same_cookie_keeps_the_queue_of_the_daemon() -> No
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-def test_resumed_session_answers_keepalives() -> None:
+def test_resumed_session_answers_keepalives(release: ReleaseName) -> None:
     """Seen: RECONNECT_OK, KEEPALIVE2_ACK. Sent: RECONNECT, KEEPALIVE2."""
-    with duel(smaller=True, listens=False) as lab:
+    with duel(release, smaller=True, listens=False) as lab:
         begin(lab).cut()
         wire = lab.dial()
         wire.expect(SessionReconnectOk)

@@ -9,6 +9,7 @@ from msgr.errors import FeaturesMissing
 from msgr.payload import ClientIdent, IdentMissingFeatures
 from msgr.wire import MSG_ADDR2, SUPPORTED
 
+from ..lab import ReleaseName
 from .duel import begin, duel, talk
 
 pytestmark = pytest.mark.ceph
@@ -16,9 +17,9 @@ pytestmark = pytest.mark.ceph
 _NOBODY_HAS: int = 1 << 62
 
 
-def test_features_that_we_lack_are_named() -> None:
+def test_features_that_we_lack_are_named(release: ReleaseName) -> None:
     """Seen: IDENT_MISSING_FEATURES. Sent: CLIENT_IDENT."""
-    with duel(smaller=True, listens=False) as lab:
+    with duel(release, smaller=True, listens=False) as lab:
         lab.node.supported = SUPPORTED & ~MSG_ADDR2
         wire = lab.dial()
         assert wire.expect(IdentMissingFeatures).features == MSG_ADDR2
@@ -30,9 +31,9 @@ def test_features_that_we_lack_are_named() -> None:
         talk(begin(lab))
 
 
-def test_features_that_the_daemon_lacks_make_it_come_again() -> None:
+def test_features_that_the_daemon_lacks_make_it_come_again(release: ReleaseName) -> None:
     """Seen: CLIENT_IDENT, the end of the connection, another CLIENT_IDENT. Sent: IDENT_MISSING_FEATURES."""
-    with duel(smaller=False, listens=True) as lab:
+    with duel(release, smaller=False, listens=True) as lab:
         lab.node.required = MSG_ADDR2 | _NOBODY_HAS
         wire = lab.node.accept(ClientIdent)
         wire.write()

@@ -21,6 +21,7 @@ from msgr.payload import (
     Wait,
 )
 
+from ..lab import ReleaseName
 from .duel import PING, answers, begin, duel, in_a_row, ping, seqs, settled, talk
 from .wire import Wire
 
@@ -34,9 +35,9 @@ def told_to_wait(wire: Wire) -> bool:
     return isinstance(state, Ended) and isinstance(state.error, ToldToWait)
 
 
-def test_daemon_whose_address_is_smaller_tells_us_to_wait() -> None:
+def test_daemon_whose_address_is_smaller_tells_us_to_wait(release: ReleaseName) -> None:
     """Seen: CLIENT_IDENT, WAIT, KEEPALIVE2. Sent: CLIENT_IDENT, SERVER_IDENT, KEEPALIVE2_ACK."""
-    with duel(smaller=False, listens=True) as lab:
+    with duel(release, smaller=False, listens=True) as lab:
         theirs = lab.node.accept(Hello)
         ours = lab.dial()
         assert told_to_wait(ours)
@@ -47,9 +48,9 @@ def test_daemon_whose_address_is_smaller_tells_us_to_wait() -> None:
         assert theirs.all_sent(KeepaliveAck)
 
 
-def test_reconnecting_daemon_whose_address_is_smaller_tells_us_to_wait() -> None:
+def test_reconnecting_daemon_whose_address_is_smaller_tells_us_to_wait(release: ReleaseName) -> None:
     """Seen: RECONNECT, WAIT. Sent: RECONNECT with the same connect_seq, RECONNECT_OK."""
-    with duel(smaller=False, listens=True) as lab:
+    with duel(release, smaller=False, listens=True) as lab:
         first = lab.node.accept(ClientIdent)
         talk(first)
         receipts = ping(first, 2)
@@ -68,9 +69,9 @@ def test_reconnecting_daemon_whose_address_is_smaller_tells_us_to_wait() -> None
         assert in_a_row(seqs(first, theirs))
 
 
-def test_our_connection_wins_where_our_address_is_smaller() -> None:
+def test_our_connection_wins_where_our_address_is_smaller(release: ReleaseName) -> None:
     """Seen: CLIENT_IDENT, SERVER_IDENT, the end of the connection that lost. Sent: CLIENT_IDENT, WAIT."""
-    with duel(smaller=True, listens=True) as lab:
+    with duel(release, smaller=True, listens=True) as lab:
         ours = lab.dial()
         ours.expect(AuthSignature)
         theirs = lab.node.accept(ClientIdent)
@@ -81,18 +82,18 @@ def test_our_connection_wins_where_our_address_is_smaller() -> None:
         talk(ours)
 
 
-def test_daemon_whose_address_is_larger_drops_its_own_connection_for_ours() -> None:
+def test_daemon_whose_address_is_larger_drops_its_own_connection_for_ours(release: ReleaseName) -> None:
     """Seen: SERVER_IDENT, the end of the connection that the daemon had begun. Sent: CLIENT_IDENT."""
-    with duel(smaller=True, listens=True) as lab:
+    with duel(release, smaller=True, listens=True) as lab:
         theirs = lab.node.accept(Hello)
         ours = begin(lab)
         theirs.until_closed()
         talk(ours)
 
 
-def test_our_reconnect_wins_where_our_address_is_smaller() -> None:
+def test_our_reconnect_wins_where_our_address_is_smaller(release: ReleaseName) -> None:
     """Seen: RECONNECT, RECONNECT_OK, the end of the connection that lost. Sent: RECONNECT, WAIT."""
-    with duel(smaller=True, listens=True) as lab:
+    with duel(release, smaller=True, listens=True) as lab:
         first = lab.node.accept(ClientIdent)
         talk(first)
         receipts = ping(first, 2)
@@ -112,9 +113,9 @@ def test_our_reconnect_wins_where_our_address_is_smaller() -> None:
         theirs.until_closed()
 
 
-def test_daemon_told_to_wait_waits_long() -> None:
+def test_daemon_told_to_wait_waits_long(release: ReleaseName) -> None:
     """Seen: CLIENT_IDENT, the end of the connection, and 2 s (ms max backoff) later another. Sent: WAIT."""
-    with duel(smaller=True, listens=True) as lab:
+    with duel(release, smaller=True, listens=True) as lab:
         ours = lab.dial()
         ours.expect(AuthSignature)
         theirs = lab.node.accept(ClientIdent)
@@ -127,9 +128,9 @@ def test_daemon_told_to_wait_waits_long() -> None:
         talk(again)
 
 
-def test_daemon_that_was_never_answered_resets_what_we_take_for_a_session() -> None:
+def test_daemon_that_was_never_answered_resets_what_we_take_for_a_session(release: ReleaseName) -> None:
     """Seen: CLIENT_IDENT, RESET(0), SERVER_IDENT. Sent: RECONNECT, CLIENT_IDENT with the cookie of the daemon."""
-    with duel(smaller=False, listens=True) as lab:
+    with duel(release, smaller=False, listens=True) as lab:
         theirs = lab.node.accept(ClientIdent)
         assert theirs.ready  # we think
         receipts = ping(theirs, 2)

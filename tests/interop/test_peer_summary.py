@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from ..lab import ReleaseName
 from .tap import WITNESS, Direction
 
 pytestmark = pytest.mark.ceph
@@ -27,24 +28,25 @@ _FRAMES: Final = (
     "KEEPALIVE2_ACK",
 )
 
+_WAYS: Final[tuple[Direction, ...]] = ("seen", "sent")
+
 _NEVER: Final[dict[tuple[str, Direction], str]] = {}
 """What a daemon cannot be brought to, with the reason. Nothing, as it turned out."""
 
 _FILES: Final = ("accepting", "dialling", "features", "races")
 
 
-def table() -> str:
+def table(release: ReleaseName) -> str:
     """Return how often each frame went which way."""
-    head = f"{'frame':24}{'seen':>8}{'sent':>8}"
-    rows = [f"{name:24}{WITNESS.counts[name, 'seen']:8}{WITNESS.counts[name, 'sent']:8}" for name in _FRAMES]
+    head = f"{release:24}{'seen':>8}{'sent':>8}"
+    rows = [f"{name:24}" + "".join(f"{WITNESS.counts[release, name, way]:8}" for way in _WAYS) for name in _FRAMES]
     return "\n".join([head, *rows])
 
 
-def test_every_frame_was_seen_and_sent(request: pytest.FixtureRequest) -> None:
+def test_every_frame_was_seen_and_sent(request: pytest.FixtureRequest, release: ReleaseName) -> None:
     ran = {item.path.stem for item in request.session.items}
     if not all(f"test_peer_{name}" in ran for name in _FILES):
         pytest.skip("only a part of the conversations took place")
-    print(table())
-    directions: tuple[Direction, ...] = ("seen", "sent")
-    missing = {(name, way) for name in _FRAMES for way in directions if not WITNESS.counts[name, way]}
+    print(table(release))
+    missing = {(name, way) for name in _FRAMES for way in _WAYS if not WITNESS.counts[release, name, way]}
     assert missing == set(_NEVER)

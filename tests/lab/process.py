@@ -9,8 +9,11 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from .releases import Release
 
 _POLL_INTERVAL: Final = 0.02
 _TOOL_LIMIT: Final = 60.0
@@ -21,29 +24,56 @@ class LabError(Exception):
     """The lab could not do what it was asked; the last words of the program concerned are in the message."""
 
 
-def environment(conf: Path) -> Mapping[str, str]:
-    """Return the environment of Ceph's programs: this one, with `conf` for the only cluster they know."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CEPH_")}
-    return kept | {"CEPH_CONF": str(conf), "LC_ALL": "C.UTF-8"}
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The programs of one release of Ceph, with `conf` for the only cluster they know; no cluster has to run."""
 
+    release: Release
+    conf: Path
 
-def run_tool(argv: Sequence[str], conf: Path) -> str:
-    """Run a program to its end and return what it printed; raises LabError if it failed or took too long."""
-    try:
-        done = subprocess.run(
-            argv,
-            env=environment(conf),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TOOL_LIMIT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise LabError(f"{' '.join(argv)}: still running after {_TOOL_LIMIT:g} seconds") from error
-    if done.returncode:
-        raise LabError(f"{' '.join(argv)}: exit code {done.returncode}\n{done.stderr[-_TAIL:]}")
-    return done.stdout
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment that they run in."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CEPH_")}
+        return kept | {"CEPH_CONF": str(self.conf), "LC_ALL": "C.UTF-8"}
+
+    def command(self, *argv: str) -> list[str]:
+        """Return the command line of a program; the files it is given must be in the temporary directory."""
+        return self.release.command(argv)
+
+    def finish(self, *argv: str, stdin: bytes = b"", within: float = _TOOL_LIMIT) -> subprocess.CompletedProcess[bytes]:
+        """Run a program to its end, whatever that is; raises LabError if it takes longer."""
+        try:
+            return subprocess.run(
+                self.command(*argv),
+                env=self.environment,
+                input=stdin,
+                capture_output=True,
+                timeout=within,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LabError(f"{' '.join(argv)}: still running after {within:g} seconds") from error
+
+    def run(self, *argv: str, stdin: bytes = b"", within: float = _TOOL_LIMIT) -> str:
+        """Run a program and return what it printed; raises LabError if it failed or took too long."""
+        done = self.finish(*argv, stdin=stdin, within=within)
+        if done.returncode:
+            words = done.stderr.decode(errors="replace")[-_TAIL:]
+            raise LabError(f"{' '.join(argv)}: exit code {done.returncode}\n{words}")
+        return done.stdout.decode(errors="replace")
+
+    def start(self, argv: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
+        """Start a program that goes on; what it prints is added to the file `output`."""
+        with output.open("ab") as stream:
+            return subprocess.Popen(
+                self.command(*argv),
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,  # an interrupt at the keyboard is for the tests, which then end it in order
+            )
 
 
 def wait_until(what: str, ready: Callable[[], bool], *, within: float) -> None:
@@ -85,10 +115,17 @@ def reserve_port(stack: ExitStack) -> int:
 class Daemon:
     """One daemon, which may be killed and started again on the same data."""
 
-    def __init__(self, name: str, conf: Path) -> None:
+    def __init__(self, name: str, tools: Tools) -> None:
         self.name = name
-        self._conf = conf
+        self.gid: int | None = None
+        """The global id of a manager's last start that the monitors know of."""
+        self._tools = tools
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it is: mon, mgr or osd."""
+        return self.name.partition(".")[0]
 
     @property
     def pid(self) -> int | None:
@@ -100,15 +137,9 @@ class Daemon:
         if self.pid is not None:
             raise LabError(f"{self.name} runs already")
         kind, _, ident = self.name.partition(".")
-        with self._output.open("ab") as output:
-            self._process = subprocess.Popen(
-                [f"ceph-{kind}", "--foreground", "--conf", str(self._conf), "--id", ident],
-                env=environment(self._conf),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # an interrupt at the keyboard is for the tests, which then end it in order
-            )
+        self._process = self._tools.start(
+            [f"ceph-{kind}", "--foreground", "--conf", str(self._tools.conf), "--id", ident], self._file("out")
+        )
 
     def kill(self) -> None:
         """End the process at once, as a power cut would; nothing happens if it does not run."""
@@ -120,10 +151,14 @@ class Daemon:
         """Put one command to the admin socket, None while nobody answers; raises LabError if the process ended."""
         if self.pid is None:
             code = None if self._process is None else self._process.returncode
-            words = self._output.read_text(errors="replace")[-_TAIL:] if self._output.exists() else ""
+            words = self._file("out").read_text(errors="replace")[-_TAIL:] if self._file("out").exists() else ""
             raise LabError(f"{self.name} does not run (exit code {code})\n{words}")
-        return ask(self._conf.with_name(f"{self.name}.asok"), command)
+        return ask(self._file("asok"), command)
 
-    @property
-    def _output(self) -> Path:
-        return self._conf.with_name(f"{self.name}.out")
+    def log(self) -> str:
+        """Return what it logged since the cluster began, its last words on the terminal after that."""
+        files = (self._file("log"), self._file("out"))
+        return "".join(path.read_text(errors="replace") for path in files if path.exists())
+
+    def _file(self, suffix: str) -> Path:
+        return self._tools.conf.with_name(f"{self.name}.{suffix}")

@@ -1,42 +1,62 @@
-"""What a cluster is asked to be, and the configuration file that tells Ceph so."""
+"""What a cluster is asked to be."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, TypeAlias
+
+from .releases import ReleaseName
 
 Auth: TypeAlias = Literal["cephx", "none"]
 KeyType: TypeAlias = Literal["aes", "aes256k"]
 Modes: TypeAlias = Literal["secure crc", "crc secure", "secure", "crc"]
 """The modes that are allowed at all, the preferred one first."""
+Compression: TypeAlias = Literal["snappy", "zlib", "zstd", "lz4"]
 
 _MONITOR_NAMES = "abcde"
+_MANAGER_NAMES = "xyz"
+_OSDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A cluster as a test wishes it; the defaults are those of Ceph's monitors.
 
-    `clients` maps further entities to their capabilities at the monitors, beside `client.admin` who may do everything.
+    `clients` maps further entities, beside `client.admin` who may do everything, to their capabilities at the monitors,
+    or to a mapping of those by service.
     `extra` is added to the [global] section and wins over all else; its names are written with spaces.
     `foreign` names those of the monitors that the test plays itself: the others know and dial them like any monitor.
+    `durable` OSDs keep their objects when they are killed, and take three seconds longer to boot.
+    `compress` makes OSDs ask for compression on the wire, also in secure mode; releases before 17 have none.
     """
 
+    release: ReleaseName = "16.2"
     monitors: int = 1
+    managers: int = 0
+    osds: int = 0
+    durable: bool = False
     auth: Auth = "cephx"
     modes: Modes = "secure crc"
     key_type: KeyType = "aes"
+    compress: Compression | None = None
     foreign: tuple[str, ...] = ()
-    clients: Mapping[str, str] = field(default_factory=dict)
+    clients: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 1 <= self.monitors <= len(_MONITOR_NAMES):
             raise ValueError(f"{self.monitors} monitors; 1 to {len(_MONITOR_NAMES)} are possible")
+        if not 0 <= self.managers <= len(_MANAGER_NAMES):
+            raise ValueError(f"{self.managers} managers; 0 to {len(_MANAGER_NAMES)} are possible")
+        if not 0 <= self.osds <= _OSDS:
+            raise ValueError(f"{self.osds} OSDs; 0 to {_OSDS} are possible")
         if unknown := set(self.foreign).difference(self.monitor_names):
             raise ValueError(f"no monitor is named {', '.join(sorted(unknown))}; there is {self.monitor_names}")
+        if not self.has_quorum and (self.managers or self.osds):
+            raise ValueError("managers and OSDs need a quorum of monitors")
+        if self.compress and self.release == "16.2":
+            raise ValueError("Ceph 16.2 has no compression on the wire")
 
     @property
     def monitor_names(self) -> tuple[str, ...]:
@@ -49,47 +69,16 @@ class Settings:
         return tuple(name for name in self.monitor_names if name not in self.foreign)
 
     @property
+    def manager_names(self) -> tuple[str, ...]:
+        """The managers' names: `mgr.x` and so on."""
+        return tuple(f"mgr.{letter}" for letter in _MANAGER_NAMES[: self.managers])
+
+    @property
+    def osd_names(self) -> tuple[str, ...]:
+        """The names of the OSDs: `osd.0` and so on."""
+        return tuple(f"osd.{number}" for number in range(self.osds))
+
+    @property
     def has_quorum(self) -> bool:
         """Whether the monitors that really run are a majority."""
         return 2 * len(self.own_names) > self.monitors
-
-
-def configuration(settings: Settings, *, directory: Path, fsid: str, addresses: Mapping[str, str]) -> str:
-    """Return the text of `ceph.conf`."""
-    everyone = {
-        "fsid": fsid,
-        "mon host": ",".join(f"[{address}]" for address in addresses.values()),
-        "keyring": str(directory / "keyring"),
-        **{f"auth {who} required": settings.auth for who in ("cluster", "service", "client")},
-        # Without the second set the monitors, which have settings of their own, would go by Ceph's defaults.
-        **{f"ms {who} mode": settings.modes for who in ("cluster", "service", "client")},
-        **{f"ms mon {who} mode": settings.modes for who in ("cluster", "service", "client")},
-        "ms bind ipv6": "false",
-        "ms bind msgr1": "false",
-        "auth allow insecure global id reclaim": "false",
-    }
-    daemons = {
-        "admin socket": str(directory / "$name.asok"),
-        "log file": str(directory / "$name.log"),
-        "crash dir": str(directory),
-        "run dir": str(directory),
-    }
-    monitors = {
-        "mon data": str(directory / "$name"),
-        "mon initial members": ",".join(name.partition(".")[2] for name in addresses),
-        # A test machine's disk may be nearly full; the monitor must not shut itself down for that.
-        "mon data avail crit": "0",
-        # What makes a boot quick: Ceph waits a second before a proposal, and five for an election.
-        "paxos propose interval": "0.05",
-        "mon election timeout": "1",
-    }
-    sections = {"global": everyone, "mon": daemons | monitors, "mgr": daemons, "osd": daemons}
-    return "\n".join(_section(name, options, settings.extra) for name, options in sections.items())
-
-
-def _section(name: str, options: Mapping[str, str], extra: Mapping[str, str]) -> str:
-    # A daemon's own section would win over [global], so what is in `extra` must not be there.
-    kept = {option: value for option, value in options.items() if option not in extra}
-    if name == "global":
-        kept |= extra
-    return f"[{name}]\n" + "".join(f"{option} = {value}\n" for option, value in kept.items())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from . import Cluster, LabError, Settings
+from . import Cluster, LabError, ReleaseName, Settings, find_release
 from .fixtures import ClusterFactory
 
 
@@ -66,20 +66,26 @@ def test_killed_monitor_comes_back_on_its_address(ceph_cluster: ClusterFactory) 
     dial(cluster.addresses["mon.b"])
 
 
-@pytest.mark.ceph
-def test_nothing_is_left() -> None:
-    with Cluster(Settings(auth="none")) as cluster:
+def test_nothing_is_left(release: ReleaseName) -> None:
+    mounts = Path("/proc/self/mounts").read_text()
+    with Cluster(Settings(release=release, auth="none", managers=1, osds=1)) as cluster:
         conf, pids = cluster.conf, cluster.pids
         assert conf.exists()
+        assert sorted(pids) == ["mgr.x", "mon.a", "osd.0"]
+        assert {Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids.values()} == {
+            "ceph-mon",
+            "ceph-mgr",
+            "ceph-osd",
+        }
     assert not conf.parent.exists()
+    assert Path("/proc/self/mounts").read_text() == mounts
     for pid in pids.values():
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
 
-@pytest.mark.ceph
-def test_failed_boot_tells_why_and_leaves_nothing() -> None:
-    cluster = Cluster(Settings(extra={"mon data": "/dev/null/nowhere"}))
+def test_failed_boot_tells_why_and_leaves_nothing(release: ReleaseName) -> None:
+    cluster = Cluster(Settings(release=release, extra={"mon data": "/dev/null/nowhere"}))
     with pytest.raises(LabError, match="ceph-mon --mkfs"), cluster:
         pass
     assert not cluster.conf.exists()
@@ -99,13 +105,13 @@ def test_entities_have_keys_of_their_own(ceph_cephx: Cluster) -> None:
     assert len(set(ceph_cephx.keys.values())) == len(ceph_cephx.keys) == 2
 
 
-@pytest.mark.parametrize(("required", "verdict"), [("", "1 skipped"), ("1", "1 error")])
+@pytest.mark.parametrize(("required", "verdict"), [("", "2 skipped"), ("1", "2 errors")])
 def test_missing_ceph_is_a_skip_unless_it_was_promised(tmp_path: Path, required: str, verdict: str) -> None:
     """A missing Ceph takes one line, and no fixture is tried."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"{__file__}::test_keyring_holds_the_keys"],
         cwd=Path(__file__).parents[2],
-        env=os.environ | {"PATH": str(tmp_path), "MSGR_REQUIRE_CEPH": required},
+        env=os.environ | {"PATH": str(tmp_path), "MSGR_CEPH_18": str(tmp_path), "MSGR_REQUIRE_CEPH": required},
         capture_output=True,
         text=True,
         check=False,
@@ -113,6 +119,12 @@ def test_missing_ceph_is_a_skip_unless_it_was_promised(tmp_path: Path, required:
     closing = done.stdout.splitlines()[-1]
     assert verdict in closing, done.stdout + done.stderr
     assert "no ceph-mon on the PATH" in done.stdout
+    assert "Ceph 18.2 does not run" in done.stdout
+
+
+def test_tree_that_is_not_named_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MSGR_CEPH_18", raising=False)
+    assert "MSGR_CEPH_18 must name a directory" in str(find_release("18.2").missing())
 
 
 def dial(address: str) -> None:
