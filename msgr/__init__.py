@@ -17,9 +17,9 @@
 from __future__ import annotations
 
 from .auth import CryptoKey, Keyring, KeyType
-from .core import Limits, Peer, Timeouts
+from .core import Compression, Limits, Peer, Timeouts
 from .errors import AuthRefused, ConnectionLost, LocalError, MsgrError, PeerError, TimedOut
-from .frame import Mode, Revision
+from .frame import Algorithm, Mode, Revision
 from .net import Messenger, ProbeResult, Receipt, Runtime, Session, accept, connect, probe, serve
 from .session import Message, Outcome, Policies, Policy
 from .wire import EntityAddr, EntityName, EntityType
@@ -27,7 +27,9 @@ from .wire import EntityAddr, EntityName, EntityType
 __version__ = "0.1.0"
 
 __all__ = [
+    "Algorithm",
     "AuthRefused",
+    "Compression",
     "ConnectionLost",
     "CryptoKey",
     "EntityAddr",

@@ -24,12 +24,14 @@
     │       ├── AuthRefused     with its result code, methods and modes
     │       ├── FeaturesMissing with the missing feature bits
     │       └── ToldToWait      the peer's own connection is to win
+    ├── CommandFailed           a cluster answered a command with an error
     └── ConnectionLost          the stream ended before its time
         ├── ConnectFailed       nobody there
         │   └── ConnectTimedOut nobody answered in time (also a TimedOut)
         ├── TimedOut            a deadline of `Timeouts` passed
         ├── NoncesExhausted     the next frame would repeat a nonce
-        └── Displaced           the session goes on over another connection
+        ├── Displaced           the session goes on over another connection
+        └── OutcomeUnknown      a command was sent, and its answer will never come
 
 A message says what came, what was expected, and the rule's id in brackets.
 """
@@ -141,15 +143,24 @@ class AuthRefused(Refused):
     """Authentication ended with a refusal.
 
     `result` is the negative errno that was (or would be) sent; `methods` and `modes` are what the refusing end allows.
+    `again` says that something granted earlier was presented, and is forgotten now: another try may go better.
     """
 
     def __init__(
-        self, text: str, *, result: int, methods: Iterable[int] = (), modes: Iterable[int] = (), rule: str = "AUTH-5"
+        self,
+        text: str,
+        *,
+        result: int,
+        methods: Iterable[int] = (),
+        modes: Iterable[int] = (),
+        again: bool = False,
+        rule: str = "AUTH-5",
     ) -> None:
         super().__init__(text, rule=rule)
         self.result = result
         self.methods = tuple(methods)
         self.modes = tuple(modes)
+        self.again = again
 
 
 class FeaturesMissing(Refused):
@@ -166,6 +177,15 @@ class ToldToWait(Refused):
 
     def __init__(self) -> None:
         super().__init__("the peer tells us to wait for its own connection", rule="SESSION-WAIT-1")
+
+
+class CommandFailed(MsgrError):
+    """A cluster answered a command with an error: `code` is a negative errno, `status` a line for people."""
+
+    def __init__(self, code: int, status: str) -> None:
+        super().__init__(f"the command failed with {code}: {status or 'no reason given'}")
+        self.code = code
+        self.status = status
 
 
 class ConnectionLost(MsgrError):
@@ -190,3 +210,7 @@ class NoncesExhausted(ConnectionLost):
 
 class Displaced(ConnectionLost):
     """The session goes on over another connection."""
+
+
+class OutcomeUnknown(ConnectionLost):
+    """A command was sent, and its answer will never come: whether it was carried out, nobody can tell."""

@@ -9,8 +9,9 @@ from typing import Annotated, TypeAlias
 import typer
 
 from ..auth import Keyring
+from ..core import Compression
 from ..errors import ConfigError
-from ..frame import Mode, Revision
+from ..frame import Algorithm, Mode, Revision
 
 
 class ModeName(StrEnum):
@@ -25,6 +26,16 @@ class RevisionName(StrEnum):
 
     REV1 = "2.1"
     REV0 = "2.0"
+
+
+class AlgorithmName(StrEnum):
+    """An algorithm of compression as it is written."""
+
+    SNAPPY = "snappy"
+    ZLIB = "zlib"
+    ZSTD = "zstd"
+    LZ4 = "lz4"
+    BROTLI = "brotli"
 
 
 AddressArgument: TypeAlias = Annotated[
@@ -43,6 +54,13 @@ RevisionOption: TypeAlias = Annotated[
     RevisionName, typer.Option("--revision", help="The only revision of the framing allowed.")
 ]
 
+CompressOption: TypeAlias = Annotated[
+    AlgorithmName | None,
+    typer.Option(
+        "--compress", help="Compress frames of 1024 bytes and more, in secure mode too, if the other end agrees."
+    ),
+]
+
 
 def modes_of(name: ModeName | None) -> tuple[Mode, ...]:
     """Return the modes allowed; none leaves the choice to the method of authentication."""
@@ -52,6 +70,11 @@ def modes_of(name: ModeName | None) -> tuple[Mode, ...]:
 def revision_of(name: RevisionName) -> Revision:
     """Return the revision with this name."""
     return Revision[name.name]
+
+
+def compression_of(name: AlgorithmName | None) -> Compression | None:
+    """Return what may be compressed, and how; raises ConfigError where the extra is not installed."""
+    return None if name is None else Compression(algorithms=(Algorithm[name.name],), in_secure=True)
 
 
 def load(keyring: Path | None, mode: ModeName | None) -> Keyring | None:

@@ -9,23 +9,25 @@ import anyio
 import typer
 
 from ..auth import Keyring
-from ..core import Timeouts
+from ..core import Compression, Timeouts
 from ..errors import TimedOut
 from ..frame import Mode, Revision
 from ..net import Session, connect
 from .options import (
     AddressArgument,
+    CompressOption,
     JsonOption,
     KeyringOption,
     ModeOption,
     RevisionName,
     RevisionOption,
+    compression_of,
     load,
     modes_of,
     revision_of,
 )
 from .report import Report
-from .words import method_word, micros, mode_word, spread
+from .words import algorithm_word, method_word, micros, mode_word, spread
 
 
 def ping(
@@ -34,12 +36,15 @@ def ping(
     keyring: KeyringOption = None,
     mode: ModeOption = None,
     revision: RevisionOption = RevisionName.REV1,
+    compress: CompressOption = None,
     count: Annotated[int, typer.Option("--count", min=1, help="How many keepalives to send.")] = 5,
     json: JsonOption = False,
 ) -> None:
     """Make a session with a peer, and measure round trips.
 
     The whole handshake comes first; then keepalives (KEEPALIVE2) are sent one after the other.
+
+    With --compress, it is also told whether the peer agrees; --json then has the key compression, null where not.
     """
     measure = partial(
         _ping,
@@ -48,6 +53,7 @@ def ping(
         keyring=load(keyring, mode),
         modes=modes_of(mode),
         revision=revision_of(revision),
+        compression=compression_of(compress),
         count=count,
         report=Report(json=json),
     )
@@ -61,18 +67,22 @@ async def _ping(
     keyring: Keyring | None,
     modes: tuple[Mode, ...],
     revision: Revision,
+    compression: Compression | None,
     count: int,
     report: Report,
 ) -> None:
     if keyring is None:
         report.line("no keyring is given: method none, which proves nothing")
-    revisions = frozenset({revision})
-    async with connect(address, name=name, auth=keyring, modes=modes, revisions=revisions) as session:
+    async with connect(
+        address, name=name, auth=keyring, modes=modes, revisions=frozenset({revision}), compression=compression
+    ) as session:
         login = session.peer.login
         chosen = mode_word(login.mode)
+        agreed = algorithm_word(session.peer.compression)
+        more = "" if compression is None else f", compression {agreed or 'refused'}"
         report.line(
             f"{address}: {chosen} mode, revision {login.met.revision}, {method_word(login.method)} as {name}, "
-            f"global id {login.global_id}"
+            f"global id {login.global_id}{more}"
         )
         times = [await _once(session, number, report) for number in range(1, count + 1)]
     report.line(f"{count} round trips: {spread(times)}")
@@ -84,6 +94,7 @@ async def _ping(
             "global_id": login.global_id,
             "rtt_us": times,
         }
+        | ({} if compression is None else {"compression": agreed})
     )
 
 

@@ -12,15 +12,18 @@ import typer
 
 from .. import net
 from ..auth import Keyring
+from ..core import Compression
 from ..frame import Mode, Revision
 from .echo import Echoed, echo_all
 from .options import (
     AddressArgument,
+    CompressOption,
     JsonOption,
     KeyringOption,
     ModeOption,
     RevisionName,
     RevisionOption,
+    compression_of,
     load,
     modes_of,
     revision_of,
@@ -35,6 +38,7 @@ def serve(
     keyring: KeyringOption = None,
     mode: ModeOption = None,
     revision: RevisionOption = RevisionName.REV1,
+    compress: CompressOption = None,
     json: JsonOption = False,
 ) -> None:
     """Be an echo server until Ctrl-C or SIGTERM.
@@ -54,18 +58,28 @@ def serve(
         keyring=load(keyring, mode),
         modes=modes_of(mode),
         revision=revision_of(revision),
+        compression=compression_of(compress),
         report=report,
     )
     anyio.run(host)
 
 
 async def _serve(
-    address: str, *, name: str, keyring: Keyring | None, modes: tuple[Mode, ...], revision: Revision, report: Report
+    address: str,
+    *,
+    name: str,
+    keyring: Keyring | None,
+    modes: tuple[Mode, ...],
+    revision: Revision,
+    compression: Compression | None,
+    report: Report,
 ) -> None:
     echoed = Echoed()
     async with anyio.create_task_group() as tasks:
         revisions = frozenset({revision})
-        async with net.serve(address, name=name, auth=keyring, modes=modes, revisions=revisions) as server:
+        async with net.serve(
+            address, name=name, auth=keyring, modes=modes, revisions=revisions, compression=compression
+        ) as server:
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 tasks.start_soon(echo_all, server, tasks, echoed, report.note)
                 if keyring is None:

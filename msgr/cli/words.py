@@ -7,7 +7,7 @@ from statistics import median
 from typing import Final
 
 from ..auth import AuthMethod
-from ..frame import Mode
+from ..frame import Algorithm, Mode
 from ..wire import BannerFeature, EntityAddr, EntityType, type_name
 
 _METHODS: Final = {int(method): method.name.lower() for method in AuthMethod}
@@ -24,6 +24,11 @@ def method_word(number: int) -> str | int:
 def mode_word(number: int) -> str | int:
     """Return the name of a connection mode, or the number of one without a name."""
     return _MODES.get(number, number)
+
+
+def algorithm_word(algorithm: Algorithm | None) -> str | None:
+    """Return the name of an algorithm of compression, or None where there is none."""
+    return None if algorithm is None else algorithm.name.lower()
 
 
 def type_word(number: int) -> str | int:

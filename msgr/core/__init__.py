@@ -9,6 +9,7 @@ from __future__ import annotations
 from . import states
 from .client import CLIENT
 from .common import Handler, Table
+from .compression import Compression, Compressions, CompressionSetting
 from .config import ClientConfig, Config, Limits, ServerConfig, Timeouts
 from .connection import Connection, Trace, check_message
 from .events import Closed, Connected, Denial, Event, KeepaliveAcked, Login, MessageReceived, Met, Peer, RemoteReset
@@ -20,6 +21,9 @@ __all__ = [
     "SERVER",
     "ClientConfig",
     "Closed",
+    "Compression",
+    "CompressionSetting",
+    "Compressions",
     "Config",
     "Connected",
     "Connection",

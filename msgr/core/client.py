@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
-from ..auth import ClientMethod
+from ..auth import Claimant, ClientMethod
 from ..errors import AuthError, AuthRefused, IdentError, PeerError
 from ..frame import Mode, Tag
 from ..payload import (
@@ -33,6 +33,7 @@ from .common import (
     IN_SESSION,
     Table,
     check_signature,
+    compression_allowed,
     compression_is_discussed,
     exchange_signatures,
     meet,
@@ -111,6 +112,7 @@ def _refused(attempt: Attempt, payload: AuthBadMethod) -> NoReturn:
         result=payload.result,
         methods=payload.allowed_methods,
         modes=payload.allowed_modes,
+        again=isinstance(attempt.conversation, Claimant) and attempt.conversation.refused(),
     )
 
 
@@ -160,15 +162,22 @@ def on_signature(ctx: ClientContext, state: AwaitSignature, payload: AuthSignatu
     """Verify, and go on to compression or to the identities."""
     proof = check_signature(ctx, state, payload)
     if compression_is_discussed(ctx, state.login.met):
-        ctx.say(CompressionRequest(wanted=False, algorithms=()))
-        return AwaitCompressionDone(state.login, proof)
+        wanted = compression_allowed(ctx, state.login)
+        ctx.say(CompressionRequest(wanted=wanted is not None, algorithms=wanted.algorithms if wanted else ()))
+        return AwaitCompressionDone(state.login, proof, wanted)
     return identify(ctx, state.login, proof)
 
 
 def on_compression_done(ctx: ClientContext, state: AwaitCompressionDone, payload: CompressionDone) -> State:
     """Go on to the identities; compression that was not asked for is refused (COMPRESSION-2). Raises PeerError."""
+    wanted = state.wanted
     if payload.on:
-        raise PeerError(f"compression with algorithm {payload.algorithm}, none was asked for", rule="COMPRESSION-2")
+        algorithm = wanted.choose((payload.algorithm,)) if wanted else None
+        if wanted is None or algorithm is None:
+            offered = some(algorithm.name.lower() for algorithm in wanted.algorithms) if wanted else "none"
+            text = f"compression with algorithm {payload.algorithm}, {offered} was asked for"
+            raise PeerError(text, rule="COMPRESSION-2")
+        ctx.transport.compress(algorithm, minimum=wanted.minimum)
     return identify(ctx, state.login, state.proof)
 
 

@@ -12,6 +12,7 @@ from ..frame import Frame, Mode, Tag, secure_mode
 from ..payload import Ack, AuthSignature, Hello, Keepalive, KeepaliveAck
 from ..session import LossySession, PeerSession, Phase
 from ..wire import BannerFeature
+from .compression import Compression
 from .config import ClientConfig, Config
 from .context import Context
 from .events import Connected, KeepaliveAcked, Login, MessageReceived, Met, Peer
@@ -64,6 +65,8 @@ def exchange_signatures(
     if mode is Mode.SECURE:
         client = isinstance(ctx.config, ClientConfig)
         ctx.transport.mode = secure_mode(met.revision, keys.connection_secret, client=client)
+        if ctx.reveal is not None:
+            ctx.reveal(keys.connection_secret)
     ctx.say(AuthSignature(signature=sign(keys.session_key, received)))
     login = Login(met=met, method=method, mode=mode, global_id=global_id, identity=identity)
     return AwaitSignature(login, keys, sent)
@@ -81,6 +84,11 @@ def compression_is_discussed(ctx: Context[Config], met: Met) -> bool:
     return bool(met.banner.supported & ctx.config.banner_features & BannerFeature.COMPRESSION)
 
 
+def compression_allowed(ctx: Context[Config], login: Login) -> Compression | None:
+    """Return how frames to this peer may be compressed, if they may."""
+    return ctx.config.compression.towards(login.met.entity_type, login.mode)
+
+
 def open_session(
     ctx: Context[Config], login: Login, proof: PeerVerified, session: PeerSession, *, resumed: bool
 ) -> Ready:
@@ -95,6 +103,7 @@ def open_session(
         gid=session.gid,
         features=session.features,
         lossy=isinstance(session.traffic, LossySession) and not session.traffic.acknowledges,
+        compression=ctx.transport.compression,
     )
     ctx.emit(Connected(peer=peer, resumed=resumed, session=session))
     return Ready(peer, session, proof)

@@ -10,6 +10,7 @@ from ..errors import ConfigError
 from ..frame import FrameLimits, Mode, Revision
 from ..session import STATELESS_SERVER, Policies
 from ..wire import MSG_ADDR2, SUPPORTED, BannerFeature, EntityAddr, EntityName, EntityType
+from .compression import NO_COMPRESSION, Compressions
 
 _MIB: Final = 1 << 20
 
@@ -67,6 +68,8 @@ class Timeouts:
     """Without a byte from the peer, until the connection is given up (LIVE-2)."""
     idle: float | None = None
     """Without a message in either direction, until the connection is given up (LIVE-3)."""
+    session: float | None = None
+    """Without a connection, where the peer alone can make one, until the session is ended (LIVE-4). Off: for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,8 @@ class Config:
     """Connection features that the peer must have."""
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    compression: Compressions = NO_COMPRESSION
+    """What may be compressed, by the type of the peer. Off, as at Ceph."""
     check_data: bool = True
     """False takes frames whose segments have no checksums (`ms_crc_data = false` at a Ceph peer). CRC mode only."""
 

@@ -120,6 +120,10 @@ class Connection:
         """Whether this end is the one that dials."""
         return self._table is CLIENT
 
+    def reveal(self, to: Callable[[bytes], None]) -> None:
+        """Have `to` called with the connection secret as soon as there is one: whoever has that can read all."""
+        self._context.reveal = to
+
     def start(self, *, now: float, wall: float) -> None:
         """Begin: queue our banner. `now` is monotonic time, `wall` the time of day, both in seconds."""
         context = self._context
@@ -128,7 +132,10 @@ class Connection:
         context.transport.send_banner(Banner(supported=context.config.banner_features))
 
     def receive_data(self, data: Octets, *, now: float) -> None:
-        """Take bytes that came in, in any pieces."""
+        """Take bytes that came in, in any pieces.
+
+        Where frames are compressed it may leave some of them for the next call, which `has_input` then asks for.
+        """
         if isinstance(self._state, Ended):
             return
         self._context.now = now
@@ -146,6 +153,7 @@ class Connection:
 
     def receive_eof(self) -> None:
         """Take the end of the stream: between two frames of a lossy session it is an orderly end; there is no other."""
+        self._take_the_rest()
         state = self._state
         if isinstance(state, Ended):
             return
@@ -207,7 +215,12 @@ class Connection:
         """Go on where `pause` stopped."""
         self._traced.closed = False
         self.receive_data(b"", now=self._context.now)
+        self._take_the_rest()
         self._wake()
+
+    def _take_the_rest(self) -> None:
+        while self.has_input:
+            self.receive_data(b"", now=self._context.now)
 
     def _wake(self) -> None:
         if self.woken is not None:
@@ -234,6 +247,14 @@ class Connection:
             except ConnectionLost as error:  # the nonces are used up
                 self._end(error)
         return context.transport.data_to_send()
+
+    @property
+    def has_input(self) -> bool:
+        """Whether frames that came in may wait because those before them, decompressed, were many bytes.
+
+        `receive_data(b"")` goes on with them: best when there is room for what they hold.
+        """
+        return not isinstance(self._state, Ended) and self._context.transport.is_sated
 
     @property
     def has_output(self) -> bool:
@@ -321,7 +342,7 @@ class Connection:
         if preamble.tag not in row:
             raise UnexpectedFrame(got=tag_name(preamble.tag), allowed=(tag.name for tag in row), state=state.__name__)
         if preamble.tag == Tag.MESSAGE:
-            if preamble.lengths[0] != HEADER_SIZE:
+            if preamble.lengths[0] != HEADER_SIZE and not preamble.compressed:  # else it comes again, decompressed
                 raise PeerError(f"a message header of {preamble.lengths[0]} bytes, not {HEADER_SIZE}", rule="MESSAGE-1")
         elif len(preamble.lengths) != 1:
             segments = len(preamble.lengths)

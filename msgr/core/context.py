@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from ..auth import Dice
@@ -26,6 +27,7 @@ class Context(Generic[C]):
         "link",
         "liveness",
         "now",
+        "reveal",
         "sessions",
         "started",
         "transport",
@@ -40,6 +42,8 @@ class Context(Generic[C]):
         self.transport = transport
         self.dice = dice
         self.events: deque[Event] = deque()
+        self.reveal: Callable[[bytes], None] | None = None
+        """Is told the connection secret, where somebody is to know it."""
         self.liveness = Liveness(config.timeouts, 0.0)
         self.now = 0.0
         """The time of the last call, in seconds of the owner's monotonic clock."""

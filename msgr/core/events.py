@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ..auth import Identity
 from ..errors import MsgrError
-from ..frame import Mode, Revision
+from ..frame import Algorithm, Mode, Revision
 from ..payload import Banner
 from ..session import Message, PeerSession
 from ..wire import EntityAddr, Timestamp
@@ -50,6 +50,8 @@ class Peer:
     """The connection features that both ends have."""
     lossy: bool
     """Whether the server calls the session lossy."""
+    compression: Algorithm | None = None
+    """How frames may be compressed, if that was agreed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from .common import (
     IN_SESSION,
     Table,
     check_signature,
+    compression_allowed,
     compression_is_discussed,
     exchange_signatures,
     meet,
@@ -137,8 +138,12 @@ def on_signature(ctx: Context[ServerConfig], state: AwaitSignature, payload: Aut
 def on_compression_request(
     ctx: Context[ServerConfig], state: AwaitCompressionRequest, payload: CompressionRequest
 ) -> State:
-    """Answer that frames stay as they are."""
-    ctx.say(CompressionDone(on=False, algorithm=0))
+    """Take the first of the client's algorithms that is allowed towards it, or leave it off (COMPRESSION-3)."""
+    allowed = compression_allowed(ctx, state.login) if payload.wanted else None
+    algorithm = allowed.choose(payload.algorithms) if allowed else None
+    ctx.say(CompressionDone(on=algorithm is not None, algorithm=algorithm or 0))
+    if allowed is not None and algorithm is not None:  # from the next frame on
+        ctx.transport.compress(algorithm, minimum=allowed.minimum)
     return AwaitClientIdent(state.login, state.proof)
 
 

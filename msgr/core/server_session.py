@@ -67,8 +67,8 @@ def on_client_ident(ctx: Context[ServerConfig], state: AwaitClientIdent, ident: 
         own_key=race_key(config.addresses),
     )
     if isinstance(decision, Drop):
-        if existing is not None:
-            existing.latecomer = Latecomer(ident.cookie, ident.global_seq)
+        assert existing is not None, decision.rule  # nobody is too late for what is not there
+        existing.latecomer = Latecomer(ident.cookie, ident.global_seq)
         raise IdentError(f"a connection older than one we know (global_seq {ident.global_seq})", rule=decision.rule)
     if isinstance(decision, Wait):
         ctx.say(WaitPayload())
@@ -166,7 +166,8 @@ def on_reconnect(ctx: Context[ServerConfig], state: AwaitClientIdent, payload: S
         ctx.say(SessionRetryGlobal(global_seq=decision.global_seq))
     elif isinstance(decision, Wait):
         ctx.say(WaitPayload())
-    elif session is not None:
+    else:
+        assert session is not None, decision.rule  # or the answer would have been a reset
         return _resume(ctx, state, payload, session, decision)
     return state
 

@@ -14,6 +14,7 @@ from ..errors import MsgrError
 from ..frame import Mode, Revision
 from ..payload import Banner
 from ..session import PeerSession
+from .compression import Compression
 from .events import Login, Met, Peer
 
 
@@ -102,10 +103,11 @@ class AwaitCompressionRequest:
 
 @dataclass(frozen=True, slots=True)
 class AwaitCompressionDone:
-    """Client: COMPRESSION_REQUEST is sent."""
+    """Client: COMPRESSION_REQUEST is sent, with what `wanted` allows, if we want it at all."""
 
     login: Login
     proof: PeerVerified = field(repr=False)
+    wanted: Compression | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from ..errors import BannerError
-from ..frame import Frame, FrameDecoder, FrameMode, Preamble, Revision, crc_mode
+from ..frame import Algorithm, Frame, FrameCompressor, FrameDecoder, FrameMode, Preamble, Revision, crc_mode
 from ..payload import Banner, banner
 from ..wire import Octets
 from .config import Limits
 from .gate import Gate
+
+_OPEN_BATCH: Final = 1 << 20
+"""How many bytes of compressed frames are opened at once: behind a few bytes there may be any number of them."""
 
 
 class Transport:
@@ -19,10 +23,11 @@ class Transport:
     only read ahead is not part of the transcript. With a `gate`, every frame passes it.
     """
 
-    __slots__ = ("_decoder", "_gate", "_out", "_received", "_sent", "output_bytes", "received_bytes")
+    __slots__ = ("_decoder", "_gate", "_opened", "_out", "_received", "_sent", "output_bytes", "received_bytes")
 
     def __init__(self, limits: Limits, admit: Callable[[Preamble], None], gate: Gate | None = None) -> None:
         self._gate = gate
+        self._opened = 0
         self._sent = bytearray()
         self._received = bytearray()
         self._out: list[Octets] = []
@@ -43,6 +48,21 @@ class Transport:
         self._decoder.mode = mode
 
     @property
+    def compression(self) -> Algorithm | None:
+        """How frames are compressed from now on, if they are."""
+        compressor = self._decoder.compressor
+        return None if compressor is None else compressor.algorithm
+
+    def compress(self, algorithm: Algorithm, *, minimum: int) -> None:
+        """Compress the frames that follow, if they have `minimum` bytes, and take compressed ones (COMPRESSION-4)."""
+        self._decoder.compressor = FrameCompressor(algorithm, minimum)
+
+    @property
+    def is_sated(self) -> bool:
+        """Whether so much was decompressed since bytes were fed that no more frames are cut before (COMPRESSION-12)."""
+        return self._opened >= _OPEN_BATCH
+
+    @property
     def in_frame(self) -> bool:
         """Whether the stream stands in the middle of a frame."""
         return self._decoder.awaiting is not None or self._decoder.pending > 0
@@ -53,6 +73,7 @@ class Transport:
 
     def feed(self, data: Octets) -> None:
         """Take bytes of the stream."""
+        self._opened = 0
         self.received_bytes += len(data)
         self._decoder.feed(data)
 
@@ -75,20 +96,29 @@ class Transport:
         return None if raw is None else Banner.of_wire(raw)
 
     def next_frame(self) -> Frame | None:
-        """Return the next frame, or None while it is not complete; raises FrameError."""
-        if self._gate is None:
-            return self._decoder.next_frame()
-        return self._gate.handling(self._decoder.next_frame)
+        """Return the next frame, or None while it is not complete, or enough was opened; raises FrameError."""
+        if self.is_sated:
+            return None
+        frame = self._decoder.next_frame() if self._gate is None else self._gate.handling(self._decoder.next_frame)
+        if frame is not None and self._decoder.compressor is not None:
+            self._opened += frame.size
+        return frame
 
     def send(self, frame: Frame) -> int:
-        """Queue a frame, sealed in the present mode; returns its size in bytes."""
+        """Queue a frame, compressed and sealed in the present mode; returns its size in bytes.
+
+        Of one that was compressed to less it is the size before, as the work was for that.
+        """
         if self._gate is not None:
             self._gate.sending(frame)
-        pieces = self.mode.seal(frame)
+        compressor = self._decoder.compressor
+        sealed = frame if compressor is None else compressor.pack(frame)
+        pieces = self.mode.seal(sealed)
         for piece in pieces:
             if self._decoder.tap is not None:
                 self._sent += piece
-        return self._queue(pieces)
+        size = self._queue(pieces)
+        return max(size, frame.size) if sealed.compressed else size
 
     def _queue(self, pieces: list[Octets]) -> int:
         size = sum(map(len, pieces))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .compression import Algorithm, FrameCompressor, codec_of
 from .crc import CrcRev0, CrcRev1
 from .decoder import FrameDecoder
 from .mode import Frame, FrameMode, Head, Revision
@@ -27,7 +28,9 @@ def secure_mode(revision: Revision, secret: bytes, *, client: bool) -> FrameMode
 
 __all__ = [
     "SECRET_SIZE",
+    "Algorithm",
     "Frame",
+    "FrameCompressor",
     "FrameDecoder",
     "FrameLimits",
     "FrameMode",
@@ -38,6 +41,7 @@ __all__ = [
     "Revision",
     "SecureKeys",
     "Tag",
+    "codec_of",
     "crc_mode",
     "parse_tag",
     "secure_mode",

@@ -63,7 +63,7 @@ class CrcRev0(CrcMode):
         lengths = tuple(map(len, frame.segments))
         sums = [checksum(segment, SEGMENT_SEED) for segment in frame.segments]
         sums += [0] * (preamble.MAX_SEGMENTS - len(sums))
-        head = Preamble(frame.tag, lengths).encode()
+        head = Preamble(frame.tag, lengths, frame.compressed).encode()
         return [head, *frame.segments, _EPILOGUE_0.pack(late_flags(frame.aborted), *sums)]
 
     def open_head(self, data: Octets) -> Head:
@@ -83,7 +83,7 @@ class CrcRev0(CrcMode):
             self._check(head.preamble, index, segment, sums[index])
             segments.append(bytes(segment))
             start += length
-        return Frame(head.preamble.tag, tuple(segments))
+        return Frame(head.preamble.tag, tuple(segments), compressed=head.preamble.compressed)
 
 
 class CrcRev1(CrcMode):
@@ -92,7 +92,7 @@ class CrcRev1(CrcMode):
     def seal(self, frame: Frame) -> list[Octets]:
         """Return preamble, segments with the checksum of the first behind it, and epilogue; raises ConfigError."""
         first, *others = frame.segments
-        pieces: list[Octets] = [Preamble(frame.tag, tuple(map(len, frame.segments))).encode()]
+        pieces: list[Octets] = [Preamble(frame.tag, tuple(map(len, frame.segments)), frame.compressed).encode()]
         if len(first):
             pieces += [first, _CHECKSUM.pack(checksum(first, SEGMENT_SEED))]
         if others:
@@ -120,7 +120,7 @@ class CrcRev1(CrcMode):
             self._check(head.preamble, 0, segments[0], expected)
             start += _CHECKSUM.size
         if not others:
-            return Frame(head.preamble.tag, tuple(segments))
+            return Frame(head.preamble.tag, tuple(segments), compressed=head.preamble.compressed)
         status, *sums = _EPILOGUE_1.unpack(body[-_EPILOGUE_1.size :])
         aborted = is_aborted_by_status(status)
         for index, length in enumerate(others):
@@ -128,4 +128,6 @@ class CrcRev1(CrcMode):
             self._check(head.preamble, index + 1, segment, sums[index])  # of an aborted frame too: it covers the filler
             segments.append(bytes(segment))
             start += length
-        return Frame(head.preamble.tag, () if aborted else tuple(segments), aborted)
+        if aborted:
+            return Frame(head.preamble.tag, (), aborted=True)
+        return Frame(head.preamble.tag, tuple(segments), compressed=head.preamble.compressed)

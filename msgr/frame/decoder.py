@@ -7,6 +7,7 @@ from typing import Final
 
 from ..errors import FrameError
 from ..wire import Octets
+from .compression import FrameCompressor
 from .mode import Frame, FrameMode, Head
 from .preamble import FrameLimits, Preamble
 from .tag import tag_name
@@ -18,14 +19,15 @@ class FrameDecoder:
     """Feed it bytes, pull frames.
 
     A frame's lengths are held against `limits`, and its preamble is shown to `admit`, before any byte of its body is
-    waited for (FRAME-9). Where the mode cannot verify a preamble early, `admit` sees it only with the whole frame.
-    `mode`, `limits` and `tap` may be replaced between frames; what was read ahead stays raw until it is asked for.
-    `tap` is shown the raw bytes of each frame as it is taken.
+    waited for (FRAME-9). Where the mode cannot verify a preamble early, `admit` sees it only with the whole frame. That
+    of a compressed frame it sees twice: as it came, and with the lengths that the segments turned out to have.
+    `mode`, `compressor`, `limits` and `tap` may be replaced between frames; what was read ahead stays raw until it is
+    asked for. `tap` is shown the raw bytes of each frame as it is taken.
 
     After an error the decoder is in no state to go on: the stream has no place to resynchronise.
     """
 
-    __slots__ = ("_admit", "_buffer", "_head", "_start", "limits", "mode", "tap")
+    __slots__ = ("_admit", "_buffer", "_head", "_start", "compressor", "limits", "mode", "tap")
 
     def __init__(
         self,
@@ -35,6 +37,8 @@ class FrameDecoder:
         tap: Callable[[Octets], object] | None = None,
     ) -> None:
         self.mode = mode
+        self.compressor: FrameCompressor | None = None
+        """What was agreed; without it, a compressed frame is refused (FRAME-8)."""
         self.limits = limits
         self.tap = tap
         self._admit = admit
@@ -97,18 +101,21 @@ class FrameDecoder:
         self._start = end
         self._head = None
         if not head.verified:
-            self._admit(head.preamble)
-            self._refuse_compressed(head.preamble)
-        return frame
+            self._let_in(head.preamble)
+        if not frame.compressed or self.compressor is None:
+            return frame
+        plain = self.compressor.unpack(frame, self.limits)
+        self._admit(Preamble(plain.tag, tuple(map(len, plain.segments))))
+        return plain
 
     def _open_head(self, raw: bytes) -> Head:
         head = self.mode.open_head(raw)
         self.limits.check(head.preamble)
         if head.verified:
-            self._admit(head.preamble)
-            self._refuse_compressed(head.preamble)
+            self._let_in(head.preamble)
         return head
 
-    def _refuse_compressed(self, preamble: Preamble) -> None:
-        if preamble.compressed:
+    def _let_in(self, preamble: Preamble) -> None:
+        self._admit(preamble)
+        if preamble.compressed and self.compressor is None:
             raise FrameError(f"{tag_name(preamble.tag)} says it is compressed; that was not agreed", rule="FRAME-8")

@@ -29,12 +29,19 @@ class Revision(Enum):
 class Frame:
     """A tag and its 1 to 4 segments, as the peers mean them.
 
-    An `aborted` frame has no content: its sender withdrew it while it was on its way (FRAME-7).
+    An `aborted` frame has no content: its sender withdrew it while it was on its way (FRAME-7). The segments of a
+    `compressed` one are those on the wire; it stays inside this package.
     """
 
     tag: int
     segments: tuple[Octets, ...] = field(repr=False)
     aborted: bool = False
+    compressed: bool = False
+
+    @property
+    def size(self) -> int:
+        """The bytes of all segments together."""
+        return sum(map(len, self.segments))
 
     @classmethod
     def of(cls, tag: int, *segments: Octets) -> Frame:

@@ -36,13 +36,18 @@ COMPRESSED: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class FrameLimits:
-    """How many bytes a peer may announce for each of the four segments."""
+    """How many bytes each of the four segments may have."""
 
     segments: tuple[int, int, int, int]
 
     def check(self, preamble: Preamble) -> None:
-        """Raise FrameTooLarge where a segment is announced longer than its limit (FRAME-9)."""
+        """Raise FrameTooLarge where a segment is announced longer than its limit (FRAME-9).
+
+        One that is compressed may be as long as a segment within the limit can get by that.
+        """
         for index, (length, limit) in enumerate(zip(preamble.lengths, self.segments, strict=False)):
+            if preamble.compressed and limit:
+                limit += limit // 6 + 64  # snappy's worst case, and what the formats put in front
             if length > limit:
                 raise FrameTooLarge(
                     f"{tag_name(preamble.tag)} announces {length} bytes in segment {index}, {limit} are allowed",

@@ -131,7 +131,7 @@ class SecureRev0(SecureMode):
 
     def seal(self, frame: Frame) -> list[Octets]:
         """Encrypt the whole frame in one operation."""
-        head = Preamble(frame.tag, tuple(map(len, frame.segments))).encode()
+        head = Preamble(frame.tag, tuple(map(len, frame.segments)), frame.compressed).encode()
         tail = bytes([late_flags(frame.aborted)]).ljust(_BLOCK, b"\0")
         return [self._encrypt(b"".join([head, *_pad(frame.segments), tail]))]
 
@@ -152,7 +152,7 @@ class SecureRev0(SecureMode):
             raise _tampered("a frame") from None
         if is_aborted_by_flags(plain[-_BLOCK]):
             return Frame(head.preamble.tag, (), aborted=True)
-        return Frame(head.preamble.tag, _cut(plain, head.preamble.lengths))
+        return Frame(head.preamble.tag, _cut(plain, head.preamble.lengths), compressed=head.preamble.compressed)
 
 
 class SecureRev1(SecureMode):
@@ -166,7 +166,7 @@ class SecureRev1(SecureMode):
         first, *others = frame.segments
         if frame.aborted and not others:  # FRAME-12: no epilogue, so nothing could say it
             raise ConfigError(f"{tag_name(frame.tag)} has one segment and cannot be aborted in msgr2.1")
-        head = Preamble(frame.tag, tuple(map(len, frame.segments))).encode()
+        head = Preamble(frame.tag, tuple(map(len, frame.segments)), frame.compressed).encode()
         inline = bytes(first[:_INLINE_SIZE]).ljust(_INLINE_SIZE, b"\0")
         sealed: list[Octets] = [self._encrypt(head + inline)]
         if len(first) > _INLINE_SIZE:
@@ -195,8 +195,8 @@ class SecureRev1(SecureMode):
             start = _padded(first) - _INLINE_SIZE + _TAG_SIZE
             segment += self._decrypt(body[:start], "segment 0")[: first - _INLINE_SIZE]
         if not others:
-            return Frame(head.preamble.tag, (segment,))
+            return Frame(head.preamble.tag, (segment,), compressed=head.preamble.compressed)
         plain = self._decrypt(body[start:], "the segments after the first")
         if is_aborted_by_status(plain[-_BLOCK]):
             return Frame(head.preamble.tag, (), aborted=True)
-        return Frame(head.preamble.tag, (segment, *_cut(plain, tuple(others))))
+        return Frame(head.preamble.tag, (segment, *_cut(plain, tuple(others))), compressed=head.preamble.compressed)

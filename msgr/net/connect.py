@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.abc
 
-from ..core import Connected, Connection, Limits, ServerConfig, Timeouts
+from ..core import Compressions, CompressionSetting, Connected, Connection, Limits, ServerConfig, Timeouts
 from ..core.config import Config
 from ..errors import ConnectionLost
 from ..frame import Mode, Revision
@@ -34,6 +34,7 @@ async def connect(
     policy: Policy | None = None,
     modes: Sequence[Mode] = (),
     revisions: frozenset[Revision] = DEFAULT_REVISIONS,
+    compression: CompressionSetting = None,
     expect: EntityType | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
@@ -45,24 +46,23 @@ async def connect(
     `auth` is a keyring that holds the key of `name` (cephx), None (method none: nobody proves anything), or methods in
     order of preference. `policy` is lossy_client unless it is given; with lossless_client the session outlives its
     connections, and is dialled again when one is lost. `modes` are allowed connection modes, best first; without any,
-    the strongest that the method can key. Nothing that is not allowed here is accepted. With `stream`, that stream is
-    used, and `address` only names whom it leads to. `expect` is the entity type that the server must have.
+    the strongest that the method can key. `compression` is what we wish, None is off. Nothing that is not allowed here
+    is accepted. `stream` is used if given; `address` then only names whom it leads to. `expect` is the server's type.
 
     Raises ConfigError, ConnectFailed, TimedOut, AuthRefused and every other PeerError before the body begins. When the
-    body ends, what is queued is sent and the session closed; when it raises or is cancelled, the session ends at once.
-    Nothing outlives it.
+    body ends, what is queued is sent and the session closed; when it raises or is cancelled, all ends at once.
     """
     given = None if stream is None else AnyioStream(stream)
     try:
-        entity = EntityName.parse(name)
         policy = policy or Policy.lossy_client()
         node = Messenger(
             name,
             auth=None,
-            client_auth=client_methods(entity, auth),
+            client_auth=client_methods(EntityName.parse(name), auth),
             policy=policy,
             modes=modes,
             revisions=revisions,
+            compression=compression,
             limits=limits,
             timeouts=timeouts,
             runtime=runtime,
@@ -98,6 +98,7 @@ async def accept(
     auth: ServerAuth,
     modes: Sequence[Mode] = (),
     revisions: frozenset[Revision] = DEFAULT_REVISIONS,
+    compression: CompressionSetting = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     runtime: Runtime | None = None,
@@ -114,6 +115,7 @@ async def accept(
         methods=server_methods(auth, runtime),
         modes=tuple(modes),
         revisions=revisions,
+        compression=Compressions.given(compression),
         limits=limits or Limits(),
         timeouts=timeouts or Timeouts(),
     )
@@ -147,6 +149,7 @@ async def serve(
     advertise: str | None = None,
     modes: Sequence[Mode] = (),
     revisions: frozenset[Revision] = DEFAULT_REVISIONS,
+    compression: CompressionSetting = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     runtime: Runtime | None = None,
@@ -155,8 +158,9 @@ async def serve(
 
     `auth` is a keyring with the keys of those who may come (cephx), None (method none: everyone may), or methods.
     `policy` is stateless_server unless it is given. `advertise` is the address that clients dial, where that is another
-    one (a proxy's, or a gateway's). `modes` are the connection modes allowed; without any, the
-    strongest that each method can key. The messenger yields the sessions of those who came; who takes one closes it.
+    one (a proxy's, or a gateway's). `modes` are the connection modes allowed; without any, the strongest that each
+    method can key. `compression` is what we allow, None is off. The messenger yields the sessions of those who came;
+    who takes one closes it.
 
     Raises ConfigError where it cannot listen. A handshake has `Timeouts.handshake`; one that fails is logged and
     counted, and disturbs nobody else. When the body ends, sessions are closed in good order; when it raises or is
@@ -173,6 +177,7 @@ async def serve(
         advertise=advertise,
         modes=modes,
         revisions=revisions,
+        compression=compression,
         limits=limits,
         timeouts=timeouts,
         runtime=runtime,

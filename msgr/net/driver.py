@@ -6,6 +6,7 @@ import logging
 from typing import Final, Protocol
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from ..core import Closed, Connected, Connection, Event, KeepaliveAcked, Limits, MessageReceived, RemoteReset
 from ..core.states import Ended
@@ -44,6 +45,8 @@ class Driver:
         self.work = Bell()
         """Rings for the writer and the reader: there is something to write, or room to read."""
         connection.woken = self.work.ring
+        if runtime.keylog is not None:
+            runtime.keylog.follow(connection, stream)
         self._limits = limits
         self._stream = stream
         self._host = host
@@ -151,22 +154,31 @@ class Driver:
             if self._has_too_much():
                 await self.work.wait()
                 continue
-            try:
-                data = await self._stream.receive()
-            except ConnectionLost as error:
-                self.end(error)
+            if self.connection.has_input:
+                await checkpoint()  # what is there is handled before more is read, and others have their turn
+                self._handle(b"")
+            elif not await self._receive():
                 break
-            self._receive(data)
             self._take_events()
             if self.session is not None:
                 self.session.changed.ring()  # an acknowledgement is no event, but makes room
             if self.connection.has_output:
                 self.work.ring()
 
-    def _receive(self, data: bytes) -> None:
-        if not data:
+    async def _receive(self) -> bool:
+        """Read once; tells whether the stream is whole."""
+        try:
+            data = await self._stream.receive()
+        except ConnectionLost as error:
+            self.end(error)
+            return False
+        if data:
+            self._handle(data)
+        else:
             self.connection.receive_eof()
-            return
+        return True
+
+    def _handle(self, data: bytes) -> None:
         try:
             self.connection.receive_data(data, now=self.runtime.clock())
         except Exception as fault:

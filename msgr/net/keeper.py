@@ -9,7 +9,17 @@ from typing import TypeAlias
 import anyio
 
 from ..core import Timeouts
-from ..errors import BannerError, ConfigError, ConnectionLost, IdentError, MsgrError, Refused, ToldToWait
+from ..errors import (
+    AuthRefused,
+    BannerError,
+    ConfigError,
+    ConnectionLost,
+    IdentError,
+    MsgrError,
+    Refused,
+    TimedOut,
+    ToldToWait,
+)
 from .driver import Driver
 from .log import EventLog
 from .session import Session
@@ -24,14 +34,27 @@ class Keeper:
     After the first failure it waits `Timeouts.initial_backoff`, then twice as long each time, up to
     `Timeouts.max_backoff`, which is also the wait where the peer is to dial us. An error that another try cannot mend
     ends the session; so does every error of a connection that was never ready, unless `persistent`.
+
+    Where the peer refused what it had granted earlier, and that is forgotten now, the next try is made at once
+    (GLOBALID-4). Not so where the first connection was a stream that was `given`: there is no other like it.
     """
 
-    def __init__(self, session: Session, dial: Dial, timeouts: Timeouts, log: EventLog, *, persistent: bool) -> None:
+    def __init__(
+        self,
+        session: Session,
+        dial: Dial,
+        timeouts: Timeouts,
+        log: EventLog,
+        *,
+        persistent: bool,
+        given: bool = False,
+    ) -> None:
         self._session = session
         self._dial = dial
         self._timeouts = timeouts
         self._log = log
         self._persistent = persistent
+        self._given = given
         self._backoff = 0.0
 
     async def run(self) -> None:
@@ -39,11 +62,25 @@ class Keeper:
         session = self._session
         while not session.over:
             if not self._wants_connection():
-                await session.wanted.wait()
+                await self._rest()
                 continue
             error = await self._connect_once()
             if error is not None:
                 await self._mind(error)
+
+    async def _rest(self) -> None:
+        """Wait until a connection may be wanted; ends a session whose peer has stayed away for too long (LIVE-4)."""
+        session, patience = self._session, self._timeouts.session
+        if session.connected or patience is None or not session.core.policy.server:
+            await session.wanted.wait()
+            return
+        counters = session.core.traffic.counters
+        before = counters.connections
+        with anyio.move_on_after(patience):
+            while not session.over and counters.connections == before:
+                await session.changed.wait()
+        if counters.connections == before:
+            session.finish(TimedOut(f"the peer has not come back for {patience:g} s [LIVE-4]"))
 
     async def _mind(self, error: MsgrError) -> None:
         """Do what a failure asks for: give up, or wait before the next try."""
@@ -55,7 +92,7 @@ class Keeper:
         self._log.tell(logging.INFO, "not-connected", peer, f"{what}: {error}", error=type(error).__name__)
         if final:
             self._session.finish(error)
-        else:
+        elif not _is_stale(error):
             await self._pause(error)
 
     def _wants_connection(self) -> bool:
@@ -85,6 +122,8 @@ class Keeper:
     def _is_final(self, error: MsgrError) -> bool:
         if isinstance(error, ToldToWait):
             return False
+        if _is_stale(error):
+            return self._session.last_peer is None and self._given
         if isinstance(error, Refused | BannerError | IdentError | ConfigError):
             return True
         return not self._persistent and self._session.last_peer is None
@@ -99,3 +138,8 @@ class Keeper:
         with anyio.move_on_after(self._backoff):
             while not self._session.over and not self._session.connected:
                 await self._session.changed.wait()
+
+
+def _is_stale(error: MsgrError) -> bool:
+    """Whether the peer refused something granted earlier, which is forgotten now."""
+    return isinstance(error, AuthRefused) and error.again

@@ -6,7 +6,6 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -14,7 +13,7 @@ import anyio
 import anyio.abc
 
 from ..auth import ClientMethod, Keyring, ServerMethod
-from ..core import ClientConfig, Connected, Limits, ServerConfig, Timeouts
+from ..core import ClientConfig, Compressions, CompressionSetting, Connected, Limits, Timeouts
 from ..errors import ConfigError, StateError
 from ..frame import Mode, Revision
 from ..session import PeerSession, Policies, Policy, SessionTable
@@ -30,23 +29,11 @@ from .log import EventLog
 from .methods import client_methods, server_methods
 from .runtime import Runtime
 from .session import Session
+from .settings import Settings
 from .stream import Stream
 from .tasks import quiet_tasks
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What a messenger is told."""
-
-    name: EntityName
-    modes: tuple[Mode, ...]
-    revisions: frozenset[Revision]
-    policies: Policies
-    limits: Limits
-    timeouts: Timeouts
-    runtime: Runtime
 
 
 class Messenger:
@@ -64,7 +51,7 @@ class Messenger:
     prove who we are, and with those of who may come) or None (method none: nobody proves anything), unless
     `client_auth` and `server_auth` give methods. Without `listen` nobody can dial us. `advertise`
     (`v2:IP:PORT[/NONCE]`) is the address by which we are known instead of the one at which we listen: that of a proxy,
-    or of a gateway that translates addresses.
+    or of a gateway that translates addresses. `compression` holds towards all peers, or by type; None is off.
 
     Entering it raises ConfigError where it cannot listen. Leaving it closes all sessions in good order, each within
     `Timeouts.close`; where the body raises or is cancelled, at once. Nothing outlives it.
@@ -83,6 +70,7 @@ class Messenger:
         advertise: str | None = None,
         modes: Sequence[Mode] = (),
         revisions: frozenset[Revision] = frozenset({Revision.REV1}),
+        compression: CompressionSetting = None,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         runtime: Runtime | None = None,
@@ -95,6 +83,7 @@ class Messenger:
             modes=tuple(modes),
             revisions=revisions,
             policies=policies or Policies(policy or Policy.lossless_peer()),
+            compression=Compressions.given(compression),
             limits=limits or Limits(),
             timeouts=timeouts or Timeouts(),
             runtime=runtime or Runtime(),
@@ -226,22 +215,15 @@ class Messenger:
         )
         dialler.given = stream
         session = Session(core, settings.limits, settings.timeouts)
-        self._start(session, Keeper(session, dialler.dial, settings.timeouts, self._log, persistent=persistent))
+        given, log = stream is not None, self._log
+        keeper = Keeper(session, dialler.dial, settings.timeouts, log, persistent=persistent, given=given)
+        self._start(session, keeper)
         return session
 
     def _client_config(self, target: EntityAddr | None, expect: EntityType | None) -> ClientConfig:
         settings = self._settings
-        return ClientConfig(
-            name=settings.name,
-            target=target or EntityAddr(AddressType.NONE),  # the dialler puts in what the name resolves to
-            addresses=self.addresses,
-            methods=_given(self._client_methods, lambda: client_methods(settings.name, self._auth)),
-            modes=settings.modes,
-            revisions=settings.revisions,
-            expect=expect,
-            limits=settings.limits,
-            timeouts=settings.timeouts,
-        )
+        methods = _given(self._client_methods, lambda: client_methods(settings.name, self._auth))
+        return settings.client_config(target, addresses=self.addresses, methods=methods, expect=expect)
 
     def _start(self, session: Session, keeper: Keeper) -> None:
         if self._tasks is None:
@@ -295,19 +277,10 @@ class Messenger:
         sockets = await listen(endpoint)
         for listening in sockets:
             stack.callback(_close, listening)
-        ident = settings.name.id
         self._listening = tuple(entity_addr(endpoint, opened.getsockname()) for opened in sockets)
-        config = ServerConfig(
-            name=settings.name,
-            addresses=(self._advertised,) if self._advertised is not None else self._listening,
-            methods=_given(self._server_methods, lambda: server_methods(self._auth, settings.runtime)),
-            policies=settings.policies,
-            gid=int(ident) if ident.isascii() and ident.isdigit() else 0,
-            modes=settings.modes,
-            revisions=settings.revisions,
-            limits=settings.limits,
-            timeouts=settings.timeouts,
-        )
+        addresses = (self._advertised,) if self._advertised is not None else self._listening
+        methods = _given(self._server_methods, lambda: server_methods(self._auth, settings.runtime))
+        config = settings.server_config(addresses, methods=methods)
         self._acceptor = Acceptor(config, endpoint, self._table, settings.runtime, self)
         return sockets
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..auth import Dice
 from ..core import Trace
+from .keylog import KeyLogFile, keylog_of_environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +21,5 @@ class Runtime:
     wall: Callable[[], float] = time.time
     trace: Trace | None = None
     """Sees every frame of every connection, and may hold it: `msgr.testing.Probes`."""
+    keylog: KeyLogFile | None = field(default_factory=keylog_of_environment)
+    """Where the secrets of encrypted connections are written, which defeats the encryption; none is the rule."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import anyio
 import anyio.abc
@@ -21,6 +21,10 @@ _BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.Bu
 """What a foreign stream raises when it is of no use any more; OSError is the form of TLS's own errors."""
 _GATHER: Final = 64
 """How many pieces one system call may take; well below every system's IOV_MAX."""
+
+
+Address: TypeAlias = tuple[str, int]
+"""An IP address and a port."""
 
 
 class Stream(Protocol):
@@ -40,6 +44,9 @@ class Stream(Protocol):
 
     async def aclose(self) -> None:
         """Close both directions at once."""
+
+    def ends(self) -> tuple[Address | None, Address | None]:
+        """Return the addresses of this end and of the other, as far as they have any."""
 
 
 class SocketStream:
@@ -122,6 +129,13 @@ class SocketStream:
             if self.on_close is not None:
                 self.on_close()
 
+    def ends(self) -> tuple[Address | None, Address | None]:
+        """Return the addresses of this end and of the other, as far as they have any."""
+        try:
+            return _address(self._socket.getsockname()), _address(self._socket.getpeername())
+        except OSError:  # it is closed
+            return None, None
+
 
 class AnyioStream:
     """Any byte stream of anyio (TLS, UNIX, memory), which this object then owns."""
@@ -166,6 +180,17 @@ class AnyioStream:
         """Close both directions at once."""
         with suppress(*_BROKEN):
             await anyio.aclose_forcefully(self._stream)
+
+    def ends(self) -> tuple[Address | None, Address | None]:
+        """Return the addresses of this end and of the other, as far as they have any."""
+        attributes = (anyio.abc.SocketAttribute.local_address, anyio.abc.SocketAttribute.remote_address)
+        own, other = (_address(self._stream.extra(attribute, None)) for attribute in attributes)
+        return own, other
+
+
+def _address(sockaddr: Any) -> Address | None:
+    """Return what a socket calls an address, unless it is of another family than IP."""
+    return (str(sockaddr[0]), int(sockaddr[1])) if isinstance(sockaddr, tuple) and len(sockaddr) >= 2 else None
 
 
 def _lost(error: Exception) -> ConnectionLost:

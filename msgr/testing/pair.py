@@ -63,6 +63,8 @@ class ConnectionPair:
         if not end.ended:
             if data:
                 end.connection.receive_data(data, now=self.clock.now)
+            while end.connection.has_input:
+                end.connection.receive_data(b"", now=self.clock.now)
             if end.finished and not end.inbound:
                 end.connection.receive_eof()
         end.received += len(data)

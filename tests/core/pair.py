@@ -160,6 +160,8 @@ class Pair:
         arriving = self._meddle(way, before, data) if self._meddle and data else data
         for start in range(0, len(arriving), piece):
             sink.receive_data(arriving[start : start + piece], now=self.now)
+            while sink.has_input:
+                sink.receive_data(b"", now=self.now)
             events += drain_events(sink)
         return len(data)
 

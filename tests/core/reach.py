@@ -22,7 +22,7 @@ from msgr.payload import (
     ServerIdent,
     SessionReconnect,
 )
-from msgr.session import PeerSession, Policy
+from msgr.session import PeerSession, Policy, SessionTable
 
 from .pair import ADMIN, CLIENT_AT, MON, SERVER_AT
 from .script import CLIENT, CLIENT_IDENT, GLOBAL_ID, SERVER, SERVER_IDENT, Script, State, request
@@ -164,10 +164,16 @@ def client_in(
 
 
 def server_in(
-    state: State, *, revision: Revision = Revision.REV1, mode: Mode = Mode.SECURE, config: ServerConfig = SERVER
+    state: State,
+    *,
+    revision: Revision = Revision.REV1,
+    mode: Mode = Mode.SECURE,
+    config: ServerConfig = SERVER,
+    sessions: SessionTable | None = None,
 ) -> Script:
     """Return a server in that state, and its peer."""
-    return _brought(Script(replace(config, modes=(mode,)), revision=revision), SERVER_STEPS[state], state)
+    script = Script(replace(config, modes=(mode,)), revision=revision, sessions=sessions)
+    return _brought(script, SERVER_STEPS[state], state)
 
 
 def _brought(script: Script, steps: tuple[_Step, ...], state: State) -> Script:

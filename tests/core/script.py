@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from msgr.auth import Denied, Dice, Done, Identity, Keys, More, Verdict, sign
 from msgr.core import ClientConfig, Config, Connection, Event, Limits, ServerConfig
 from msgr.errors import AuthError, PeerError
-from msgr.frame import Frame, FrameDecoder, Mode, Revision, Tag, crc_mode, secure_mode
+from msgr.frame import Algorithm, Frame, FrameCompressor, FrameDecoder, Mode, Revision, Tag, crc_mode, secure_mode
 from msgr.payload import (
     LOSSY,
     AuthRequest,
@@ -26,7 +26,7 @@ from msgr.payload import (
     to_frame,
 )
 from msgr.payload.banner import HEAD_SIZE
-from msgr.session import PeerSession
+from msgr.session import PeerSession, SessionTable
 from msgr.wire import MSG_ADDR2, SUPPORTED, EntityAddr, Octets
 
 from .pair import ADMIN, BEGIN, CLIENT_AT, MON, SERVER_AT, WALL, drain, drain_events, error_of
@@ -123,9 +123,11 @@ class Script:
         *,
         revision: Revision = Revision.REV1,
         session: PeerSession | None = None,
+        sessions: SessionTable | None = None,
     ) -> None:
         config = replace(config, revisions=frozenset({revision}))
-        self.end = Connection(config, dice=Stream("script"), peer_address=CLIENT_AT, session=session)
+        dice = Stream("script")
+        self.end = Connection(config, dice=dice, peer_address=CLIENT_AT, session=session, sessions=sessions)
         self.config: Config = config
         self.revision = revision
         self.now = BEGIN
@@ -163,7 +165,13 @@ class Script:
 
     def seal(self, frame: Frame) -> bytes:
         """Return the bytes of a frame in the present mode; in secure mode each frame can be sealed once."""
-        return b"".join(bytes(piece) for piece in self._decoder.mode.seal(frame))
+        compressor = self._decoder.compressor
+        packed = frame if compressor is None else compressor.pack(frame)
+        return b"".join(bytes(piece) for piece in self._decoder.mode.seal(packed))
+
+    def compress(self, algorithm: Algorithm, minimum: int = 0) -> None:
+        """Go over to compression, as COMPRESSION_DONE passes."""
+        self._decoder.compressor = FrameCompressor(algorithm, minimum)
 
     def frame(self, *frames: Frame) -> list[Event]:
         """Send frames; returns what happened."""

@@ -207,7 +207,7 @@ def test_a_signature_left_out(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("wanted", [False, True])
-def test_compression_is_always_off(wanted: bool) -> None:
+def test_compression_is_off_unless_it_is_allowed(wanted: bool) -> None:
     script = server_in(states.AwaitCompressionRequest)
     script.say(CompressionRequest(wanted=wanted, algorithms=(1, 2, 3, 4)))
     (frame,) = script.hear_frames()

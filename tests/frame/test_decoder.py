@@ -150,7 +150,7 @@ def test_bytes_after_an_error_do_no_harm(name: str, revision: Revision) -> None:
 
 class TestFrame:
     def test_its_content_stays_out_of_its_repr(self) -> None:
-        assert repr(Frame(Tag.ACK, (b"content",))) == "Frame(tag=<Tag.ACK: 20>, aborted=False)"
+        assert repr(Frame(Tag.ACK, (b"content",))) == "Frame(tag=<Tag.ACK: 20>, aborted=False, compressed=False)"
 
     def test_empty_segments_at_the_end_are_dropped(self) -> None:
         assert Frame.of(17, b"a", b"", b"b", b"") == Frame(17, (b"a", b"", b"b"))
