@@ -14,6 +14,7 @@ from ..errors import MsgrError
 from .bench import bench
 from .demo import demo
 from .keygen import keygen
+from .mon import mon
 from .ping import ping
 from .probe import probe
 from .report import FAILED, FINE, Failure, Report
@@ -55,6 +56,9 @@ def _root(
 
 for command in (demo, probe, ping, serve, keygen, bench, soak):
     app.command()(command)
+
+# What follows the first word of a command belongs to it, dashes and all.
+app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False})(mon)
 
 
 @runtime_checkable

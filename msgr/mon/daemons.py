@@ -16,7 +16,7 @@ from ..errors import AuthRefused, ConfigError, ConnectionLost, MsgrError, PeerEr
 from ..net import Session
 from ..net.bell import Bell
 from ..session import Message
-from ..wire import EntityName, EntityType, Octets
+from ..wire import EntityAddr, EntityName, EntityType, Octets
 from .link import Link
 from .messages import MonCommand, MonCommandAck, Request
 from .monitors import Monitors
@@ -148,12 +148,13 @@ class Daemons:
             raise NoSuchDaemon(ack.status or f"there is no osd.{number}")
         found = Result(ack.code, ack.status, bytes(answer.data)).json()
         try:
-            addresses = {each["type"]: f"v2:{each['addr']}/{each['nonce']}" for each in found["addrs"]["addrvec"]}
-        except (KeyError, TypeError):
+            written = {each["type"]: f"{each['addr']}/{each['nonce']}" for each in found["addrs"]["addrvec"]}
+            address = EntityAddr.parse(f"v2:{written['v2']}") if "v2" in written else None
+        except (KeyError, TypeError, ConfigError):
             raise PeerError("the answer to osd find has no list of addresses", rule="MON-5") from None
-        if "v2" not in addresses:
+        if address is None:
             raise NoSuchDaemon(f"osd.{number} has no address of msgr2")
-        return str(addresses["v2"])
+        return str(address)
 
 
 class _Opening:

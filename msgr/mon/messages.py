@@ -30,6 +30,7 @@ from ..wire import (
     i32,
     i64,
     named,
+    rest,
     text,
     u8,
     u32,
@@ -204,6 +205,8 @@ class OsdMaps(Front):
     full: Annotated[Mapping[int, bytes], Map(u32, blob)] = field(repr=False)
     oldest: Annotated[int, u32]
     newest: Annotated[int, u32]
+    removed_snaps: Annotated[bytes, rest] = field(default=bytes(4), repr=False)
+    """Snapshots removed in a gap before the first map, by pool, encoded: none, as a rule. Version 3 ends before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,15 +180,21 @@ class Messenger:
     ) -> bool | None:
         self._closed = True
         self._arrived.ring()
-        try:
-            if error is None:
+        if error is not None:
+            self._end()
+            return await self._stack.__aexit__(kind, error, traceback)
+        async with self._stack:  # it is unwound too where the orderly end is cancelled
+            try:
                 await self.close()
-        finally:
-            for session in self.sessions:
-                session.abort()
-            if self._tasks is not None:
-                self._tasks.cancel_scope.cancel()
-        return await self._stack.__aexit__(kind, error, traceback)
+            finally:
+                self._end()
+        return None
+
+    def _end(self) -> None:
+        for session in self.sessions:
+            session.abort()
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
 
     # What connections need.
 

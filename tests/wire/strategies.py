@@ -11,6 +11,7 @@ from msgr.wire import (
     Codec,
     EntityAddr,
     Fixed,
+    Map,
     Nested,
     Raw,
     Record,
@@ -20,6 +21,7 @@ from msgr.wire import (
     blob,
     boolean,
     layout,
+    rest,
     text,
 )
 
@@ -63,10 +65,13 @@ def values(codec: Codec[Any]) -> st.SearchStrategy[Any]:
             return st.binary(min_size=size, max_size=size)
         case Vec(item=item):
             return st.lists(values(item), max_size=5).map(tuple)
+        case Map(key=key, value=value):
+            return st.dictionaries(values(key), values(value), max_size=4)
         case Nested(cls=cls):
             return records(cls)
     simple = {
         blob: st.binary(max_size=70),
+        rest: st.binary(max_size=70),
         text: st.text(max_size=20),
         address: addresses,
         address_vector: st.lists(addresses, max_size=3).map(tuple),

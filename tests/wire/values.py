@@ -9,7 +9,9 @@ from typing import Any, Final
 from msgr.wire import (
     Codec,
     EntityAddr,
+    EntityName,
     Fixed,
+    Map,
     Nested,
     Raw,
     Timestamp,
@@ -21,6 +23,8 @@ from msgr.wire import (
     i16,
     i32,
     i64,
+    layout,
+    rest,
     text,
     u8,
     u16,
@@ -40,6 +44,8 @@ TYPES: Final[Mapping[str, Codec[Any]]] = {
     "blob": blob,
     "text": text,
     "vec-u32": Vec(u32),
+    "map-u32-text": Map(u32, text),
+    "map-text-blob": Map(text, blob),
     "timestamp": Nested(Timestamp),
 }
 
@@ -60,9 +66,17 @@ def value_of(codec: Codec[Any], written: Any) -> Any:
             return bytes.fromhex(written)
         case Vec(item=item):
             return tuple(value_of(item, one) for one in written)
+        case Map(key=key, value=value):
+            return {value_of(key, one): value_of(value, other) for one, other in written}
         case Nested(cls=cls) if cls is Timestamp:
             return Timestamp(seconds=written[0], nanoseconds=written[1])
-    if codec is blob:
+        case Nested(cls=cls) if cls is EntityName:
+            return EntityName.parse(written)
+        case Nested(cls=cls):
+            codecs = dict(layout(cls))
+            assert codecs.keys() == written.keys()
+            return cls(**{name: value_of(codec, written[name]) for name, codec in codecs.items()})
+    if codec in (blob, rest):
         return bytes.fromhex(written)
     if codec is address:
         return address_of(written)
