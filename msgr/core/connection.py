@@ -358,7 +358,7 @@ class Connection:
         if not frame.aborted:
             self._handle(frame)
         elif frame.tag != Tag.MESSAGE:
-            raise FrameError(f"{tag_name(frame.tag)} aborted; only a message can be", rule="FRAME-7")
+            raise FrameError(f"{tag_name(frame.tag)} aborted; only a message can be", rule="FRAME-16")
         return True
 
     def _handle(self, frame: Frame) -> None:

@@ -276,11 +276,11 @@ def test_an_aborted_message_is_dropped_and_the_session_goes_on(role: str, mode: 
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("role", EXPECTED)
 def test_an_aborted_control_frame_is_refused(role: str, mode: Mode) -> None:
-    """FRAME-7. In msgr2.1 no frame of one segment can be aborted."""
+    """FRAME-16. In msgr2.1 no frame of one segment can be aborted."""
     script = bring(role, states.Ready, Revision.REV0, mode)
     frame = to_frame(Keepalive(stamp=STAMP))
     script.frame(Frame(frame.tag, frame.segments, aborted=True))
-    check_error(script, "FrameError FRAME-7")
+    check_error(script, "FrameError FRAME-16")
 
 
 @pytest.mark.parametrize("role", EXPECTED)

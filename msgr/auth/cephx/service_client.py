@@ -139,7 +139,7 @@ class CephxServiceClientConversation:
         return self._show(whole(ServerChallenge, body).challenge)
 
     def done(self, payload: bytes, *, global_id: int, mode: Mode) -> Keys:
-        """Take the payload of AUTH_DONE and return the keys (AUTHORIZER-5); raises AuthError or DecodeError."""
+        """Take the payload of AUTH_DONE and return the keys (AUTHORIZER-5, AUTHORIZER-11); raises PeerError."""
         turn, self._turn = self._turn, _Turn.OVER
         if turn is not _Turn.DONE:
             raise AuthError("AUTH_DONE without a challenge, which every service gives", rule="AUTHORIZER-3")
