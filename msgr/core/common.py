@@ -120,7 +120,7 @@ def on_message(ctx: Context[Config], state: Ready, frame: Frame) -> State:
 
 
 def on_keepalive(ctx: Context[Config], state: Ready, payload: Keepalive) -> State:
-    """Answer at once, with the stamp as it came (KEEPALIVE-2)."""
+    """Answer at once, with the stamp as it came (KEEPALIVE-1, KEEPALIVE-2)."""
     state.session.met = True
     ctx.say(KeepaliveAck(stamp=payload.stamp))
     return state

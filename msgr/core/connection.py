@@ -125,7 +125,7 @@ class Connection:
         self._context.reveal = to
 
     def start(self, *, now: float, wall: float) -> None:
-        """Begin: queue our banner. `now` is monotonic time, `wall` the time of day, both in seconds."""
+        """Begin: queue our banner (BANNER-6). `now` is monotonic time, `wall` the time of day, both in seconds."""
         context = self._context
         context.started = context.now = now
         context.wall_started = wall
