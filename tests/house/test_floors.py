@@ -26,6 +26,15 @@ ALLOWED_IMPORTS: Final[Allowed] = {
 
 ALLOWED_LAYOUTS: Final[Allowed] = {
     ("auth/cephx/crypto.py", "struct"): "packs the label of a key derivation, which is big-endian and never sent",
+    ("capture/packets.py", "struct"): "network byte order, which is not msgr2's: Ethernet, IP, TCP",
+    ("capture/packets.py", "unpack"): "the same",
+    ("capture/packets.py", "unpack_from"): "the same",
+    ("capture/pcap.py", "struct"): "a file's own byte order, which its first word tells",
+    ("capture/pcap.py", "unpack"): "the same",
+    ("capture/pcapng.py", "struct"): "a file's own byte order, which each section tells",
+    ("capture/pcapng.py", "unpack"): "the same",
+    ("capture/pcapng.py", "unpack_from"): "the same",
+    ("capture/speaker.py", "unpack"): "undoes the compression of a frame",
     ("core/client_session.py", "from_bytes"): "a number out of the dice, not out of a peer's bytes",
     ("session/peer.py", "from_bytes"): "a cookie out of the dice, not out of a peer's bytes",
     ("payload/banner.py", "from_bytes"): "its length must be known before there is a whole record to decode",

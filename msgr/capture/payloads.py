@@ -1,0 +1,116 @@
+"""What frames say, as named plain values.
+
+Numbers that have names are given by those. Bytes are given by their number alone: those in control frames are proofs,
+tickets and signatures, which nobody needs to understand a conversation, and those of messages are their users'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from ..auth import AuthMethod
+from ..auth.request import Request
+from ..errors import DecodeError, FrameError
+from ..frame import Algorithm, Frame, Mode, tag_name
+from ..payload import CONTROL, AuthRequest, MessageHeader
+from ..session.message import open_message
+from ..wire import EntityAddr, Reader, Record, Timestamp, layout, type_name
+from .model import Fields, Value
+from .names import MESSAGES
+
+
+def method_name(number: int) -> str | int:
+    """Return the name of a method of authentication, or its number."""
+    return _METHODS.get(number, number)
+
+
+def mode_name(number: int) -> str | int:
+    """Return the name of a connection mode, or its number."""
+    return _MODES.get(number, number)
+
+
+def _algorithm_name(number: int) -> str | int:
+    return _ALGORITHMS.get(number, number)
+
+
+_METHODS: Final = {int(member): member.name.lower() for member in AuthMethod}
+_MODES: Final = {int(member): member.name.lower() for member in Mode}
+_ALGORITHMS: Final = {0: "none"} | {int(member): member.name.lower() for member in Algorithm}
+
+_NAMED: Final[Mapping[str, Callable[[int], str | int]]] = MappingProxyType(
+    {
+        "entity_type": type_name,
+        "method": method_name,
+        "allowed_methods": method_name,
+        "mode": mode_name,
+        "modes": mode_name,
+        "allowed_modes": mode_name,
+        "algorithm": _algorithm_name,
+        "algorithms": _algorithm_name,
+    }
+)
+"""The fields whose numbers have names."""
+
+
+def payload_fields(frame: Frame) -> Fields:
+    """Return what a control frame says; raises FrameError and DecodeError.
+
+    Bytes after the last field, which receivers pass over (WIRE-3), are counted as `undecoded_bytes`.
+    """
+    cls = CONTROL.get(frame.tag)
+    if cls is None:
+        raise FrameError(f"{tag_name(frame.tag)} is not the tag of a control frame", rule="FRAME-15")
+    if len(frame.segments) != 1:
+        raise FrameError(f"{tag_name(frame.tag)} with {len(frame.segments)} segments, it has one", rule="FRAME-14")
+    reader = Reader(frame.segments[0])
+    payload = cls.read(reader)
+    fields: dict[str, Value] = {name: _plain(name, getattr(payload, name)) for name in _names(frame.tag)}
+    if isinstance(payload, AuthRequest):
+        fields |= _claim(payload)
+    if reader.left:
+        fields["undecoded_bytes"] = reader.left
+    return fields
+
+
+def message_fields(frame: Frame) -> Fields:
+    """Return the header of a message, its name, and how long its parts are; raises PeerError."""
+    header, message = open_message(frame)
+    fields: dict[str, Value] = {"name": MESSAGES.get(header.type)}
+    fields |= {name: getattr(header, name) for name in _names(frame.tag)}
+    return fields | {"front": len(message.front), "middle": len(message.middle), "data": len(message.data)}
+
+
+@cache
+def _names(tag: int) -> tuple[str, ...]:
+    """Return the names of the fields behind a known tag, in the order of the wire."""
+    cls: type[Record] = CONTROL.get(tag, MessageHeader)
+    return tuple(name for name, _ in layout(cls))
+
+
+def _claim(request: AuthRequest) -> dict[str, Value]:
+    """Return who asks and for which global id, where the request says it in the open."""
+    try:
+        claim = Request.decode(request.payload)
+    except DecodeError:
+        return {}
+    if not (claim.for_mon or request.method == AuthMethod.NONE):
+        return {}  # a ticket, which tells nothing to those who cannot open it
+    return {"name": str(claim.name), "global_id": claim.global_id}
+
+
+def _plain(name: str, value: Any) -> Value:
+    if isinstance(value, bytes):
+        return {"length": len(value)}
+    if isinstance(value, tuple):
+        return [_plain(name, each) for each in value]
+    if isinstance(value, EntityAddr):
+        return str(value)
+    if isinstance(value, Timestamp):
+        return {"seconds": value.seconds, "nanoseconds": value.nanoseconds}
+    if isinstance(value, int) and not isinstance(value, bool):
+        word = _NAMED.get(name)
+        return int(value) if word is None else word(value)
+    return value if isinstance(value, bool | str) else str(value)

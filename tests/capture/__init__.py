@@ -1,0 +1,1 @@
+"""Captures: files, TCP, conversations followed from outside, and the page that shows them."""
