@@ -28,7 +28,6 @@ BYTES: Final = {"ADDR", "BANNER", "FRAME", "PAYLOAD", "WIRE"}
 NOT_IN_VECTORS: Final[Mapping[str, str]] = {
     "BANNER-6": "about when to send, which a vector does not tell: tests/core/test_banner.py",
     "FRAME-8": "some deployed daemons do not survive the input, so it stays in tests/frame/test_modes.py",
-    "FRAME-14": "about the number of segments, which payload vectors do not have: tests/payload/test_payloads.py",
     "FRAME-15": "about tags without a payload: tests/payload/test_payloads.py",
     "FRAME-16": "about tags, which frame vectors do not look at: tests/core/test_table.py",
 }

@@ -12,6 +12,7 @@ import typer.main
 from .. import __version__
 from ..errors import MsgrError
 from .bench import bench
+from .decode import decode
 from .demo import demo
 from .keygen import keygen
 from .mon import mon
@@ -20,6 +21,7 @@ from .probe import probe
 from .report import FAILED, FINE, Failure, Report
 from .serve import serve
 from .soak import soak
+from .vectors import vectors
 
 _HELP: Final = """\
 Speak Ceph's msgr2 wire protocol.
@@ -54,11 +56,12 @@ def _root(
     pass
 
 
-for command in (demo, probe, ping, serve, keygen, bench, soak):
+for command in (demo, probe, ping, serve, keygen, decode, bench, soak):
     app.command()(command)
 
 # What follows the first word of a command belongs to it, dashes and all.
 app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False})(mon)
+app.add_typer(vectors, name="vectors")
 
 
 @runtime_checkable

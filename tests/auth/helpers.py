@@ -29,7 +29,7 @@ from msgr.auth import (
     ServerMethod,
 )
 from msgr.frame import Mode
-from msgr.wire import EntityName, Record, Timestamp, layout
+from msgr.wire import EntityName
 
 Vector: TypeAlias = dict[str, Any]
 
@@ -78,25 +78,6 @@ def loaded_dice(shown: bytes) -> Dice:
         return thrown
 
     return throw
-
-
-def plain(value: Any) -> Any:
-    """Return a record as vectors write it down."""
-    if isinstance(value, Timestamp):
-        return [value.seconds, value.nanoseconds]
-    if isinstance(value, EntityName):
-        return str(value)
-    if isinstance(value, Record):
-        return {name: plain_number(value, name) for name, _ in layout(type(value))}
-    return value.hex() if isinstance(value, bytes) else value
-
-
-LARGE: Final = frozenset({"challenge", "proof", "secret_id", "global_id", "auid"})
-
-
-def plain_number(record: Record, name: str) -> Any:
-    value = getattr(record, name)
-    return str(value) if name in LARGE else plain(value)
 
 
 def key_of(kind: KeyType = KeyType.AES256K, seed: str = "key") -> CryptoKey:

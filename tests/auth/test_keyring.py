@@ -25,21 +25,6 @@ def content(vector: Vector) -> str | bytes:
     return vector["text"].encode() if "text" in vector else bytes.fromhex(vector["binary"])
 
 
-@pytest.mark.parametrize("vector", vectors("keyring", "keyring", result="valid"))
-def test_read(vector: Vector) -> None:
-    found = Keyring.loads(content(vector))
-    assert {str(name): {"key": e.key.to_text(), "caps": dict(e.caps)} for name, e in entries(found).items()} == vector[
-        "entries"
-    ]
-    if "canonical" in vector:
-        assert found.dumps() == vector["canonical"]
-    assert Keyring.loads(found.dumps()) == found
-
-
-def entries(keyring: Keyring) -> dict[EntityName, KeyringEntry]:
-    return {name: keyring.get(name) for name in keyring}
-
-
 @pytest.mark.parametrize("vector", vectors("keyring", "keyring", result="invalid"))
 def test_refused(vector: Vector) -> None:
     with pytest.raises(error_of(vector)) as caught:

@@ -37,6 +37,7 @@ ALLOWED_LAYOUTS: Final[Allowed] = {
     ("capture/speaker.py", "unpack"): "undoes the compression of a frame",
     ("core/client_session.py", "from_bytes"): "a number out of the dice, not out of a peer's bytes",
     ("session/peer.py", "from_bytes"): "a cookie out of the dice, not out of a peer's bytes",
+    ("vectors/frames.py", "unpack"): "undoes the compression of a frame",
     ("payload/banner.py", "from_bytes"): "its length must be known before there is a whole record to decode",
 }
 

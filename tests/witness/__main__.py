@@ -5,20 +5,42 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from . import authorizers, compressed, frames, mon, payloads, renewals, secure, values
+from . import (
+    authorizers,
+    cephx,
+    compressed,
+    frames,
+    keyrings,
+    mon,
+    overheard_sessions,
+    payloads,
+    renewals,
+    secure,
+    signatures,
+    transcripts,
+    values,
+)
+from .sources import source
 from .topic import Topic
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
+MODULES = (
+    *(values, payloads, frames, secure, compressed, signatures, keyrings, cephx, authorizers, renewals, mon),
+    *(transcripts, overheard_sessions),
+)
 
 
 def topics() -> list[Topic]:
-    every = (values, payloads, frames, secure, compressed, authorizers, renewals, mon)
-    return [topic for module in every for topic in module.topics()]
+    return [
+        topic | {"source": source(topic["topic"], module.__name__.rpartition(".")[2])}
+        for module in MODULES
+        for topic in module.topics()
+    ]
 
 
 def text(topic: Topic) -> str:
     """The file of a topic: one vector a line, so that a change shows as the vector it is."""
-    head = json.dumps({key: topic[key] for key in ("topic", "about")}, indent=2).removesuffix("\n}")
+    head = json.dumps({key: topic[key] for key in ("topic", "about", "source")}, indent=2).removesuffix("\n}")
     lines = ",\n".join("    " + json.dumps(vector, ensure_ascii=False) for vector in topic["vectors"])
     return f'{head},\n  "vectors": [\n{lines}\n  ]\n}}\n'
 

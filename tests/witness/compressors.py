@@ -30,6 +30,31 @@ def snappy_literal(data: bytes) -> bytes:
     return (bytes([count << 2]) if count < 60 else bytes([60 << 2, count])) + data
 
 
+def snappy_packed(data: bytes) -> bytes:
+    """A whole block: whatever has four bytes as they were before is copied from there."""
+    elements, seen, begin, at = [], {data[:4]: 0}, 0, 1
+    while at < len(data):
+        source = seen.get(data[at : at + 4])
+        seen[data[at : at + 4]] = at
+        length = common(data, source, at) if source is not None else 0
+        if length < 4:
+            at += 1
+            continue
+        elements += [snappy_literal(data[start : min(start + 256, at)]) for start in range(begin, at, 256)]
+        elements.append(snappy_copy(length, at - (source or 0)))
+        begin = at = at + length
+    elements += [snappy_literal(data[start : start + 256]) for start in range(begin, len(data), 256)]
+    return snappy(len(data), *elements)
+
+
+def common(data: bytes, one: int, other: int) -> int:
+    """How far two places go on alike, up to what one copy can take."""
+    length = 0
+    while length < 64 and other + length < len(data) and data[one + length] == data[other + length]:
+        length += 1
+    return length
+
+
 def snappy_copy(length: int, offset: int) -> bytes:
     return bytes([length - 1 << 2 | 2]) + pack("<H", offset)
 
@@ -42,6 +67,11 @@ def deflate_stored(*pieces: bytes) -> bytes:
     for index, piece in enumerate(pieces):
         wire += pack("<BHH", index == len(pieces) - 1, len(piece), len(piece) ^ 0xFFFF) + piece
     return wire
+
+
+def deflate_packed(data: bytes) -> bytes:
+    """A whole segment, of stored blocks."""
+    return b"\0" + deflate_stored(*[data[start : start + 0xFFFF] for start in range(0, len(data), 0xFFFF)])
 
 
 def deflate_run(matches: int) -> bytes:

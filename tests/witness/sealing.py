@@ -27,10 +27,11 @@ class Key:
     kind: int
     secret: bytes
     created: int = 0
+    nanoseconds: int = 0
 
     @property
     def wire(self) -> bytes:
-        return pack("<HIIH", self.kind, self.created, 0, len(self.secret)) + self.secret
+        return pack("<HIIH", self.kind, self.created, self.nanoseconds, len(self.secret)) + self.secret
 
     @property
     def confounder(self) -> bytes:
@@ -41,11 +42,11 @@ class Key:
         """A raw envelope."""
         return self.encrypt(usage, HEAD + body)
 
-    def encrypt(self, usage: int, plain: bytes) -> bytes:
+    def encrypt(self, usage: int, plain: bytes, *, confounder: bytes = CONFOUNDER) -> bytes:
         if self.kind == 1:
             fill = 16 - len(plain) % 16
             return cbc(self.secret, b"cephsageyudagreg", plain + bytes([fill]) * fill)
-        cipher = stolen(self.derive(usage, 0xAA, 32), CONFOUNDER + plain)
+        cipher = stolen(self.derive(usage, 0xAA, 32), confounder + plain)
         return cipher + digest(self.derive(usage, 0x55, 24), bytes(16) + cipher, "sha384")[:24]
 
     def framed(self, usage: int, body: bytes) -> bytes:

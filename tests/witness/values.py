@@ -99,9 +99,14 @@ def checksums() -> Iterator[Vector]:
         ("zeros-preamble-seed", "FRAME-3", bytes(28), 0),
         ("zeros-segment-seed", "FRAME-5", bytes(41), 0xFFFFFFFF),
         ("chained", "FRAME-5", b"6789", crc(b"12345", 0xFFFFFFFF)),
+        ("rfc3720-zeros", "FRAME-5", bytes(32), 0xFFFFFFFF),
+        ("rfc3720-ones", "FRAME-5", b"\xff" * 32, 0xFFFFFFFF),
+        ("rfc3720-up", "FRAME-5", bytes(range(32)), 0xFFFFFFFF),
+        ("rfc3720-down", "FRAME-5", bytes(reversed(range(32))), 0xFFFFFFFF),
     ]
     for ident, rule, data, seed in cases:
-        yield valid(ident, rule, data, seed=seed, checksum=crc(data, seed))
+        flags = ["Rfc3720"] if ident.startswith("rfc3720") else []
+        yield valid(ident, rule, data, *flags, seed=seed, checksum=crc(data, seed))
 
 
 def names() -> Iterator[Vector]:
