@@ -33,6 +33,8 @@ from .victim import BODY, POLICIES, Orders
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
 QUICK = Timeouts(initial_backoff=0.005, max_backoff=0.02, close=1.0)
+APART: Final = "v2:127.0.0.2:0"
+"""Where victims listen, again at the same port: nothing that dials from 127.0.0.1 can take it while nobody does."""
 PAIRS = (
     ("lossless_peer", "lossless_peer"),
     ("lossless_client", "stateful_server"),
@@ -56,6 +58,7 @@ class Nursery:
         found = ["", ""]
         for _ in found:  # they come in either order
             line = self._process.stdout.readline().decode().strip()
+            assert not line.startswith("failed"), line
             found[not line.isdigit()] = line
         return int(found[0]), found[1]
 
@@ -147,7 +150,7 @@ async def play(nursery: Nursery, seed: int, ring: Keyring | None) -> None:
 
             tasks.start_soon(welcome)
             target = "" if survivor_dials else str(node.addresses[0])
-            orders = Orders(policy=theirs, listen=f"{LOOPBACK}/2", target=target, keyring=keys)
+            orders = Orders(policy=theirs, listen=f"{APART}/2", target=target, keyring=keys)
             pid, address = nursery.raise_victim(orders)
 
             async def dial() -> None:

@@ -1,7 +1,8 @@
 """Processes to be killed: a nursery that forks one for each line of orders on its standard input.
 
 A line is JSON, see `Orders`; the answer is a line with the process id, and a victim's own with its
-address. Forked, they start in no time. The nursery ends, with all of its victims, when its input does.
+address, or with what failed. Forked, they start in no time. The nursery ends, with all of its victims,
+when its input does.
 """
 
 from __future__ import annotations
@@ -87,6 +88,8 @@ def _main() -> None:
             os.close(sys.stdin.fileno())
             try:
                 anyio.run(live, Orders(**json.loads(line)), sys.stdout.fileno())
+            except BaseException as error:
+                os.write(sys.stdout.fileno(), f"failed: {error!r}\n".encode())
             finally:
                 os._exit(1)
         children.append(child)
