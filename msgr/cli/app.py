@@ -14,6 +14,7 @@ from ..errors import MsgrError
 from .bench import bench
 from .decode import decode
 from .demo import demo
+from .dissector import dissector
 from .keygen import keygen
 from .mon import mon
 from .ping import ping
@@ -56,7 +57,7 @@ def _root(
     pass
 
 
-for command in (demo, probe, ping, serve, keygen, decode, bench, soak):
+for command in (demo, probe, ping, serve, keygen, decode, dissector, bench, soak):
     app.command()(command)
 
 # What follows the first word of a command belongs to it, dashes and all.

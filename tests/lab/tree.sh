@@ -2,12 +2,12 @@
 # Sets up the next Debian with its Ceph in a directory of its own:  tests/lab/tree.sh DIR
 #
 # DIR is then what MSGR_CEPH_18 names. Works as root, with debootstrap, in a minute and 1 GB; a finished tree is used
-# again. What it mounts is seen by nobody else, and gone when it ends.
+# again, and what an older one lacks is added. What it mounts is seen by nobody else, and gone when it ends.
 set -euo pipefail
 
 readonly suite=trixie
-readonly packages=(ceph-mon ceph-mgr ceph-osd ceph-common ceph-base ceph-test)
-readonly programs=(ceph-mon ceph-mgr ceph-osd ceph rados ceph-dencoder)
+readonly packages=(ceph-mon ceph-mgr ceph-osd ceph-common ceph-base ceph-test tshark)
+readonly programs=(ceph-mon ceph-mgr ceph-osd ceph rados ceph-dencoder tshark)
 readonly public_mirror=http://deb.debian.org/debian
 
 say() {
@@ -69,22 +69,13 @@ copy_certificates() {
         done
 }
 
-build() {
-    local tree=$1 from
-    from=$(mirror)
-    say "debootstrap $suite from $from"
-    proxies_for_wget
-    debootstrap --variant=minbase "$suite" "$tree" "$from" >"$tree.log" 2>&1 \
-        || { tail -n 20 "$tree.log" >&2; exit 1; }
+# Installs the packages in a tree that debootstrap made.
+complete() {
+    local tree=$1
     mount --rbind /proc "$tree/proc"
     mount --rbind /dev "$tree/dev"
-    echo "deb $from $suite main" >"$tree/etc/apt/sources.list"
     apt_settings >"$tree/etc/apt/apt.conf.d/99lab"
     copy_certificates "$tree"
-    printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"  # nothing that is installed starts a service
-    chmod 755 "$tree/usr/sbin/policy-rc.d"
-    printf '%s\n' force-unsafe-io 'path-exclude=/usr/share/doc/*' 'path-exclude=/usr/share/man/*' \
-        >"$tree/etc/dpkg/dpkg.cfg.d/lab"
     say "apt-get install ${packages[*]}"
     in_tree "$tree" apt-get -qq update >>"$tree.log" 2>&1 || { tail -n 20 "$tree.log" >&2; exit 1; }
     in_tree "$tree" apt-get -qq install --no-install-recommends "${packages[@]}" >>"$tree.log" 2>&1 \
@@ -93,9 +84,24 @@ build() {
     is_finished "$tree" || { tail -n 20 "$tree.log" >&2; echo "tree: its programs do not run" >&2; exit 1; }
 }
 
+build() {
+    local tree=$1 from
+    from=$(mirror)
+    say "debootstrap $suite from $from"
+    proxies_for_wget
+    debootstrap --variant=minbase "$suite" "$tree" "$from" >"$tree.log" 2>&1 \
+        || { tail -n 20 "$tree.log" >&2; exit 1; }
+    echo "deb $from $suite main" >"$tree/etc/apt/sources.list"
+    printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"  # nothing that is installed starts a service
+    chmod 755 "$tree/usr/sbin/policy-rc.d"
+    printf '%s\n' force-unsafe-io 'path-exclude=/usr/share/doc/*' 'path-exclude=/usr/share/man/*' \
+        >"$tree/etc/dpkg/dpkg.cfg.d/lab"
+    complete "$tree"
+}
+
 # A process of its own, in a mount namespace of its own.
-if [ "${1:-}" = --build ]; then
-    build "$2"
+if [ "${1:-}" = --build ] || [ "${1:-}" = --complete ]; then
+    "${1#--}" "$2"
     exit
 fi
 
@@ -103,6 +109,12 @@ fi
 mkdir -p -- "$(dirname -- "$1")"
 tree=$(cd -- "$(dirname -- "$1")" && pwd)/$(basename -- "$1")
 if is_finished "$tree"; then
+    say "$tree is finished: $(in_tree "$tree" ceph-mon --version)"
+    exit
+fi
+if [ -e "$tree/etc/dpkg/dpkg.cfg.d/lab" ]; then  # made by an older version of this file
+    unshare --mount -- "${BASH_SOURCE[0]}" --complete "$tree"
+    rm -f -- "$tree.log"
     say "$tree is finished: $(in_tree "$tree" ceph-mon --version)"
     exit
 fi

@@ -1,0 +1,11 @@
+-- msgr2, the protocol of Ceph's daemons and clients, for Wireshark and tshark 4.0 and later.
+--
+-- This file was written by `msgr dissector`: the tables come from the code of msgr itself, the rest is its own.
+-- To use it, copy it into the folder "Personal Lua Plugins" (Help, About, Folders), or say
+--
+--     tshark -X lua_script:msgr2.lua -o msgr2.keylog:KEYS -r capture.pcapng
+--
+-- A connection is found by its first bytes, whatever its ports. Where another protocol claims a port, Wireshark asks
+-- that one first, unless the preference tcp.try_heuristic_first is set; the usual ports of Ceph are taken over.
+--
+-- SPDX-License-Identifier: MIT

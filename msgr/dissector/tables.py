@@ -1,0 +1,163 @@
+"""What the plug-in knows of the protocol, out of the code's own tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from ..auth import AuthMethod
+from ..auth.request import MON, Request
+from ..capture.keylog import ANY, LABEL
+from ..capture.names import MESSAGES
+from ..core.client import CLIENT
+from ..core.server import SERVER
+from ..core.states import (
+    AwaitAuthMore,
+    AwaitAuthReply,
+    AwaitAuthRequest,
+    AwaitAuthStep,
+    AwaitClientIdent,
+    AwaitCompressionDone,
+    AwaitCompressionRequest,
+    AwaitHello,
+    AwaitReconnectOk,
+    AwaitServerIdent,
+    AwaitSignature,
+    Ready,
+    State,
+)
+from ..frame import SECRET_SIZE, Algorithm, Mode, Tag
+from ..payload import CONTROL, HEADER_SIZE, Banner, MessageHeader
+from ..payload.banner import HEAD_SIZE, PREFIX
+from ..wire import (
+    AddressType,
+    EntityAddr,
+    EntityName,
+    EntityType,
+    Nested,
+    Raw,
+    Record,
+    Timestamp,
+    Vec,
+    address_vector,
+    blob,
+    boolean,
+    layout,
+    text,
+)
+from ..wire import address as address_codec
+from ..wire.codec import Fixed
+
+NAMED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "entity_type": "entity_type",
+        "method": "method",
+        "allowed_methods": "method",
+        "mode": "mode",
+        "modes": "mode",
+        "allowed_modes": "mode",
+        "algorithm": "algorithm",
+        "algorithms": "algorithm",
+    }
+)
+"""The fields whose numbers have names, and which names."""
+
+BITS: Final = frozenset({"supported", "required", "features", "flags", "cookie", "client_cookie", "server_cookie"})
+"""The fields whose numbers are bits, or dice: they are shown in hexadecimal digits."""
+
+PHASES: Final[Mapping[type[State], int]] = MappingProxyType(
+    {
+        AwaitHello: 1,
+        AwaitAuthReply: 2,
+        AwaitAuthStep: 2,
+        AwaitAuthRequest: 2,
+        AwaitAuthMore: 2,
+        AwaitSignature: 3,
+        AwaitCompressionDone: 4,
+        AwaitCompressionRequest: 4,
+        AwaitServerIdent: 5,
+        AwaitReconnectOk: 5,
+        AwaitClientIdent: 5,
+        Ready: 6,
+    }
+)
+"""How far a connection is in each state that takes frames: HELLO, authentication, signature, compression, identity,
+and the session. Each direction goes through them one by one, compression only where both banners have it."""
+
+_ONCE: Final = (1, 3, 4)
+"""The phases in which each end says one frame only."""
+
+_KINDS: Final = {"B": "u8", "H": "u16", "I": "u32", "Q": "u64", "h": "i16", "i": "i32", "q": "i64"}
+
+
+def tables() -> dict[str, Any]:
+    """Return all of it, as what Lua can hold: mappings, sequences, texts, numbers and booleans."""
+    layouts = {int(tag): _fields(cls) for tag, cls in sorted(CONTROL.items())}
+    return {
+        "tags": {int(tag): tag.name for tag in Tag},
+        "tag": {tag.name: int(tag) for tag in Tag},
+        "layouts": layouts | {int(Tag.MESSAGE): _fields(MessageHeader)},
+        "banner": {"prefix": PREFIX.decode(), "head": HEAD_SIZE, "layout": _fields(Banner)},
+        "request": {"layout": _fields(Request), "mon": MON, "none": int(AuthMethod.NONE)},
+        "header_size": HEADER_SIZE,
+        "names": {
+            "entity_type": _names(EntityType),
+            "method": _names(AuthMethod),
+            "mode": _names(Mode),
+            "algorithm": {0: "none", **_names(Algorithm)},
+            "address_type": {int(member): str(EntityAddr(member)).partition(":")[0] for member in AddressType},
+            "message": dict(MESSAGES),
+        },
+        "mode": {member.name.lower(): int(member) for member in Mode},
+        "algorithm": {member.name.lower(): int(member) for member in Algorithm},
+        "senders": _senders(),
+        "phases": {int(tag): PHASES[state] for table in (CLIENT, SERVER) for state in table for tag in table[state]},
+        "once": dict.fromkeys(_ONCE, True),
+        "keylog": {"label": LABEL, "any": ANY, "secret": SECRET_SIZE},
+    }
+
+
+def _names(cls: type[IntEnum]) -> dict[int, str]:
+    return {int(member): member.name.lower() for member in cls}
+
+
+def _senders() -> dict[int, str]:
+    """Return who says each tag: what one end takes, the other says."""
+    told = {tag: "server" for takes in CLIENT.values() for tag in takes}
+    for takes in SERVER.values():
+        for tag in takes:
+            told[tag] = "both" if tag in told else "client"
+    return {int(tag): sender for tag, sender in sorted(told.items())}
+
+
+def _fields(cls: type[Record]) -> list[dict[str, Any]]:
+    return [_field(name, codec) for name, codec in layout(cls)]
+
+
+def _field(name: str, codec: Any) -> dict[str, Any]:
+    """Return a field: its name, its kind, and what else there is to know."""
+    found: dict[str, Any] = {"name": name, "kind": _kind(codec)}
+    if isinstance(codec, Vec):
+        found["item"] = _kind(codec.item)
+    if isinstance(codec, Raw):
+        found["size"] = codec.size
+    if name in NAMED:
+        found["names"] = NAMED[name]
+    if name in BITS:
+        found["bits"] = True
+    return found
+
+
+def _kind(codec: Any) -> str:
+    for known, kind in ((boolean, "bool"), (blob, "blob"), (text, "text"), (address_codec, "address")):
+        if codec is known:
+            return kind
+    if codec is address_vector:
+        return "addresses"
+    if isinstance(codec, Fixed):
+        return _KINDS[codec.code]
+    if isinstance(codec, Nested):
+        return {Timestamp: "time", EntityName: "entity"}[codec.cls]
+    return {Vec: "list", Raw: "raw"}[type(codec)]

@@ -1,0 +1,1 @@
+"""The plug-in for Wireshark, as two releases of tshark run it."""
