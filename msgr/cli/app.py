@@ -12,6 +12,7 @@ import typer.main
 from .. import __version__
 from ..errors import MsgrError
 from .bench import bench
+from .conform import conform
 from .decode import decode
 from .demo import demo
 from .dissector import dissector
@@ -62,6 +63,7 @@ for command in (demo, probe, ping, serve, keygen, decode, dissector, bench, soak
 
 # What follows the first word of a command belongs to it, dashes and all.
 app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False})(mon)
+app.add_typer(conform, name="conform")
 app.add_typer(vectors, name="vectors")
 
 

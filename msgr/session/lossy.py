@@ -84,6 +84,8 @@ class LossySession:
         A gap in the numbers is counted and let pass, as Ceph's daemons do: on a lossy session it means nothing.
         """
         header, message = open_message(frame)
+        if header.ack_seq:
+            self.acknowledge(header.ack_seq)
         if header.seq <= self.in_seq:
             self.counters.duplicates += 1
             return None

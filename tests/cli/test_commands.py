@@ -201,10 +201,20 @@ def test_version_and_help(msgr: Msgr) -> None:
     assert msgr("--version").out == f"msgr {__version__}\n"
     done = msgr("--help")
     assert done.code == 0
-    listed = [line.split()[0] for line in done.out.partition("Commands:\n")[2].splitlines()]
-    assert listed == ["demo", "probe", "ping", "serve", "keygen", "bench", "soak"]
-    for command in listed:
-        assert "--json" in msgr(command, "--help").out
+    assert commands_of(done.out) == [
+        *("demo", "probe", "ping", "serve", "keygen", "decode", "dissector", "bench", "soak"),
+        *("mon", "conform", "vectors"),
+    ]
+    for command in commands_of(done.out):
+        told = msgr(command, "--help").out
+        for below in commands_of(told):
+            assert "--json" in msgr(command, below, "--help").out
+        assert commands_of(told) or "--json" in told
+
+
+def commands_of(told: str) -> list[str]:
+    """Return the commands that a help text lists, if it is that of a group."""
+    return [line.split()[0] for line in told.partition("Commands:\n")[2].splitlines() if line[2:3].isalpha()]
 
 
 def test_the_module_is_the_command() -> None:

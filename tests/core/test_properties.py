@@ -110,6 +110,11 @@ def conversation(setup: Setup) -> dict[Way, bytes]:
     for number in range(3):
         pair.client.send_message(Message(type=1, front=b"c" * number * 30, data=b"d" * number))
         pair.server.send_message(Message(type=2, middle=b"s" * number * 30))
+    # The messages cross each other and acknowledge nothing, so an end that sent none may receive them.
+    crossing: dict[Way, bytes] = {"to server": drain(pair.client), "to client": drain(pair.server)}
+    for way, said in crossing.items():
+        pair.wire[way] += said
+        (pair.server if way == "to server" else pair.client).receive_data(said, now=pair.now)
     pair.client.send_keepalive(now=pair.now)
     pair.pump()
     assert pair.is_ready
