@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -10,6 +12,9 @@ pytest_plugins = ["tests.lab.fixtures"]
 # The same examples on every run and machine; a time limit on one example would only tell how busy the machine is.
 settings.register_profile("house", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("house")
+
+# A shell without job control has what runs in the background ignore Ctrl-C, and our processes would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])
