@@ -16,6 +16,7 @@ from .conform import conform
 from .decode import decode
 from .demo import demo
 from .dissector import dissector
+from .doctor import doctor
 from .keygen import keygen
 from .mon import mon
 from .ping import ping
@@ -58,7 +59,7 @@ def _root(
     pass
 
 
-for command in (demo, probe, ping, serve, keygen, decode, dissector, bench, soak):
+for command in (demo, probe, ping, doctor, serve, keygen, decode, dissector, bench, soak):
     app.command()(command)
 
 # What follows the first word of a command belongs to it, dashes and all.

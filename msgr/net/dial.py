@@ -42,14 +42,14 @@ async def dial(endpoint: Endpoint) -> tuple[socket.socket, EntityAddr]:
     failures: list[str] = []
     for family, sockaddr in await resolve(endpoint):
         try:
-            return await _connect(family, sockaddr), entity_addr(endpoint, sockaddr)
+            return await connect_socket(family, sockaddr), entity_addr(endpoint, sockaddr)
         except OSError as error:
             failures.append(f"{sockaddr[0]}: {error.strerror or error}")
     raise ConnectFailed(f"no connection to {endpoint.host} port {endpoint.port} ({'; '.join(failures)})")
 
 
-async def _connect(family: int, sockaddr: tuple[str | int, ...]) -> socket.socket:
-    """Return a connected socket; raises OSError."""
+async def connect_socket(family: int, sockaddr: tuple[str | int, ...]) -> socket.socket:
+    """Return a socket connected to one address; raises OSError. Cancelling it closes what was begun."""
     connecting = socket.socket(family, socket.SOCK_STREAM)
     try:
         connecting.setblocking(False)

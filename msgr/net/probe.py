@@ -43,13 +43,16 @@ class _Nobody:
     number = _METHOD
     modes = frozenset(Mode)
 
+    def __init__(self, padding: int) -> None:
+        self._padding = padding
+
     def converse(self, dice: Dice, *, now: float) -> _Nobody:
         """Return the conversation, which has no state."""
         return self
 
     def begin(self) -> bytes:
         """Return the payload of AUTH_REQUEST."""
-        return b""
+        return bytes(self._padding)
 
     def more(self, payload: bytes) -> NoReturn:
         """Raise AuthError: there is nothing to go on with."""
@@ -60,10 +63,14 @@ class _Nobody:
         self.more(payload)
 
 
-async def probe(address: str, *, timeouts: Timeouts | None = None, runtime: Runtime | None = None) -> ProbeResult:
+async def probe(
+    address: str, *, padding: int = 0, timeouts: Timeouts | None = None, runtime: Runtime | None = None
+) -> ProbeResult:
     """Ask the peer at `address` (`v2:HOST:PORT`) what it is, and which methods and modes it allows.
 
-    It goes as far as a refusal, with no credentials, in either revision. Raises ConfigError, ConnectFailed,
+    It goes as far as a refusal, with no credentials, in either revision. The request that is refused carries `padding`
+    bytes that say nothing, up to what a peer takes for a control frame (LIMIT-1): whether they arrive tells whether the
+    path carries so much. Raises ConfigError, ConnectFailed,
     ConnectionLost and PeerError. Cancelling it leaves nothing.
     """
     runtime, timeouts = runtime or Runtime(), timeouts or Timeouts()
@@ -78,12 +85,12 @@ async def probe(address: str, *, timeouts: Timeouts | None = None, runtime: Runt
         config = ClientConfig(
             name=EntityName(type=EntityType.CLIENT, id=""),
             target=target,
-            methods=(_Nobody(),),
+            methods=(_Nobody(padding),),
             modes=(Mode.SECURE, Mode.CRC),
             revisions=frozenset(Revision),
             timeouts=timeouts,
         )
-        connection = Connection(config, dice=runtime.dice)
+        connection = Connection(config, dice=runtime.dice, trace=runtime.trace)
         connection.start(now=started, wall=runtime.wall())
         met, refusal = await _ask(connection, stream, runtime)
     finally:

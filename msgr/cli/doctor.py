@@ -1,0 +1,72 @@
+"""`msgr doctor`: what is wrong, and what to do about it?"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Final
+
+import anyio
+import typer
+
+from ..core import Timeouts
+from ..doctor import Examination, Finding, Subject, examine
+from .options import (
+    AddressArgument,
+    JsonOption,
+    KeyringOption,
+    ModeOption,
+    RevisionName,
+    RevisionOption,
+    load,
+    modes_of,
+    revision_of,
+)
+from .report import FAILED, FINE, NO_PEER, Report
+
+_MARKS: Final = {True: "ok", False: "WRONG", None: "-"}
+
+
+def doctor(
+    address: AddressArgument,
+    name: Annotated[str, typer.Option("--name", metavar="TYPE.ID", help="Who we are.")] = "client.admin",
+    keyring: KeyringOption = None,
+    mode: ModeOption = None,
+    revision: RevisionOption = RevisionName.REV1,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="How long one question may take.")
+    ] = 5.0,
+    json: JsonOption = False,
+) -> None:
+    """Ask what an operator would ask, and say what is wrong.
+
+    Name, connection, banner, HELLO, authentication, identity, round trips, how large a frame the path carries, and
+    what this host's own tables say of queues and sockets. Without a keyring, it logs in only where no proof is asked.
+
+    Exit codes: 0 nothing is wrong, 1 something is, 2 usage, 3 nobody is there.
+    """
+    report = Report(json=json)
+    subject = Subject(
+        address=address,
+        name=name,
+        auth=load(keyring, mode),
+        modes=modes_of(mode),
+        revisions=frozenset({revision_of(revision)}),
+        timeouts=Timeouts(handshake=timeout),
+    )
+    found = anyio.run(partial(examine, subject, partial(_tell, report)))
+    report.line()
+    report.line(found.verdict)
+    checks = [{"name": each.name, "ok": each.ok, "detail": each.detail} for each in found.findings]
+    report.document({"address": address, "checks": checks})
+    if (code := _code(found)) != FINE:
+        raise typer.Exit(code)
+
+
+def _tell(report: Report, finding: Finding) -> None:
+    report.line(f"{_MARKS[finding.ok]:<5}  {finding.name.replace('_', ' '):<12}  {finding.detail}")
+
+
+def _code(found: Examination) -> int:
+    if found.healthy:
+        return FINE
+    return NO_PEER if found.nobody else FAILED

@@ -1,0 +1,1 @@
+"""Tests of the doctor: one patient for each disease."""
