@@ -16,4 +16,4 @@ def patient() -> Settings:
 @pytest.fixture
 def brisk() -> Settings:
     """Settings for a peer that lies, and so for the most part does not answer."""
-    return Settings(timeout=0.4, patience=0.8, wait=5.0)
+    return Settings(timeout=2.0, patience=3.0, wait=10.0)
