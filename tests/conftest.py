@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -15,6 +17,18 @@ settings.load_profile("house")
 
 # A shell without job control has what runs in the background ignore Ctrl-C, and our processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+HERE: Final = Path(__file__).parent
+SLOW: Final = ("capture", "conformance", "dissector", "doctor", "interop", "lab", "standin", "cli/test_mon.py")
+"""Rooms whose tests start daemons, or wait for what does not come: the quick suite leaves them out as a whole."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow by its place."""
+    rooms = tuple(HERE / room for room in SLOW)
+    for item in items:
+        if any(room == item.path or room in item.path.parents for room in rooms):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])
