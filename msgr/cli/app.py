@@ -31,7 +31,7 @@ Speak Ceph's msgr2 wire protocol.
 
 New here? `msgr demo` needs nothing and shows everything.
 
-Every command takes --json, and then prints exactly one JSON document.
+Every command takes --json, and then prints exactly one JSON document (watch-log: one a line).
 
 Exit codes: 0 fine, 1 what was asked for failed, 2 usage (arguments, addresses, keyrings), 3 no peer.
 """

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from ..auth import AuthMethod, Keyring
+from ..capture.words import printable
 from ..errors import CommandFailed, ConfigError, TimedOut
 from ..frame import Mode
 from ..mon import CephConf, Cluster, Invocation, Result, connect
@@ -201,10 +202,11 @@ def _show(result: Result, outfile: Path | None, report: Report) -> None:
         sys.stdout.buffer.flush()
         if not result.output.endswith(b"\n"):
             report.line()
+    status = [printable(line) for line in result.status.splitlines()]
     if result.code < 0:
-        report.note(f"msgr: the command failed with {result.code}: {result.status or 'no reason given'}")
-    elif result.status:
-        report.note(result.status)
+        status = [f"msgr: the command failed with {result.code}: {' '.join(status) or 'no reason given'}"]
+    for line in status:
+        report.note(line)
 
 
 def _output(output: bytes) -> Any:

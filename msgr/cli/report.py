@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..capture.words import printable
 from ..errors import ConfigError, ConnectFailed, MessageTooLarge, PeerError
 
 FINE: Final = 0
@@ -32,7 +33,8 @@ class Failure:
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """Return how an exception is shown."""
-        text = " ".join(str(error).split()) or "no reason given"
+        # A peer's words may be in it, and must not steer the terminal.
+        text = printable(" ".join(str(error).split())) or "no reason given"
         found = _RULE.search(text)
         rule = error.rule if isinstance(error, PeerError) else found and found[1]
         return cls(type(error).__name__, text, _code(error), rule)

@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from ..capture.words import printable
 from ..errors import ConfigError
 from ..mon import Cluster, Level, LogEntry
 from .report import Report
@@ -42,8 +43,7 @@ def _line(entry: LogEntry) -> str:
     level = _WORDS.get(Level(entry.level), "?") if entry.level in tuple(Level) else str(entry.level)
     text = " ".join(entry.text.split())
     # What daemons and users wrote may hold anything; a terminal must not obey it.
-    safe = "".join(each if each.isprintable() else "�" for each in text)
-    return f"{_time(entry)} {entry.name} ({entry.channel}) [{level}] {safe}"
+    return printable(f"{_time(entry)} {entry.name} ({entry.channel}) [{level}] {text}")
 
 
 def _fields(entry: LogEntry) -> dict[str, object]:

@@ -54,7 +54,7 @@ async def judge(
         expected, seen = checks.expected, "nothing"
     except TimeoutError:
         verdict, expected, seen = Verdict.BROKEN, checks.expected, f"the case did not end in {limit:g} s"
-    except Exception as error:
+    except Exception as error:  # the checker's own fault, which says nothing about the peer
         verdict, expected, seen = Verdict.BROKEN, checks.expected, _fault(error)
     return Result(
         case=case,

@@ -92,7 +92,7 @@ class Daemons:
                 if opening.error is not None:
                     raise opening.error
                 await opening.changed.wait()
-        except BaseException:
+        except BaseException:  # whoever gives up waiting leaves no session behind that nobody knows of
             opening.scope.cancel()
             raise
         return opening.link

@@ -65,7 +65,7 @@ def verify(vector: Vector) -> str | None:
         if isinstance(error.__context__, ModuleNotFoundError):
             raise
         return f"ConfigError: {error}"
-    except Exception as error:
+    except Exception as error:  # anything but what the vector says is a failure of this vector, not of the run
         return f"{type(error).__name__}: {error}"
     return None
 

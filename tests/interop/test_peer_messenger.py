@@ -120,7 +120,7 @@ async def test_nothing_is_lost_or_doubled(
 async def test_nothing_is_lost_or_doubled_with_the_key_of_the_monitors(
     ceph_cluster: ClusterFactory, strings: Strings
 ) -> None:
-    """Encrypted, so that nobody reads along; the daemon cannot dial us, as we know nothing of authorizers."""
+    """Encrypted, so that nobody reads along; the daemon cannot dial us, as we take no tickets of monitors here."""
     cluster = await anyio.to_thread.run_sync(
         lambda: ceph_cluster(monitors=3, foreign=("mon.a",), auth="cephx", modes="secure", extra=_QUICK)
     )
