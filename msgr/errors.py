@@ -23,6 +23,8 @@
     │   └── Refused             one end said no, within the rules
     │       ├── AuthRefused     with its result code, methods and modes
     │       ├── FeaturesMissing with the missing feature bits
+    │       ├── NodeRefused     one node does not let the other in; with its kind and reason
+    │       ├── SimultaneousOpen  both ends dialled, and neither can be the server
     │       └── ToldToWait      the peer's own connection is to win
     ├── CommandFailed           a cluster answered a command with an error
     └── ConnectionLost          the stream ended before its time
@@ -39,14 +41,56 @@ A message says what came, what was expected, and the rule's id in brackets.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, unique
+
+
+@unique
+class FailureKind(Enum):
+    """Whether it makes sense to try again."""
+
+    PERMANENT = "permanent"
+    """Not before somebody changes something: a key, a setting, a version."""
+    TRANSIENT = "transient"
+    """Later, as it is: nobody there, a broken stream, a late answer."""
+    SESSION_MISMATCH = "session mismatch"
+    """At once, with a new session: the ends do not agree about the one there was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a handshake had come when it failed."""
+
+    state: str
+    """What this end was waiting for: the name of the connection's state."""
+    dialled: bool
+    received: int
+    """Bytes that had come in."""
+    sent: int
+    """Bytes that had been handed out."""
+
+    def __str__(self) -> str:
+        way = "outgoing" if self.dialled else "incoming"
+        return f"{way}, in {self.state}, {self.received} bytes received, {self.sent} sent"
 
 
 class MsgrError(Exception):
     """The root of everything that msgr raises on purpose."""
 
+    kind: FailureKind = FailureKind.TRANSIENT
+    """Whether it makes sense to try again."""
+    step: Step | None = None
+    """How far the handshake had come, where one failed."""
+
+    def explain(self) -> str:
+        """Return the text with the step, and whether a retry makes sense: a line for a log or a person."""
+        return f"{self} ({self.kind.value}{f'; {self.step}' if self.step else ''})"
+
 
 class LocalError(MsgrError):
     """The caller asked for something that cannot be."""
+
+    kind = FailureKind.PERMANENT
 
 
 class ConfigError(LocalError, ValueError):
@@ -70,6 +114,8 @@ class PeerError(MsgrError):
 
     `rule` is the id of that rule in the spec.
     """
+
+    kind = FailureKind.PERMANENT
 
     def __init__(self, text: str, *, rule: str) -> None:
         super().__init__(text, rule)
@@ -108,9 +154,13 @@ class FrameTooLarge(FrameError):
 class ChecksumError(FrameError):
     """A crc does not match the bytes it covers."""
 
+    kind = FailureKind.TRANSIENT
+
 
 class IntegrityError(FrameError):
     """An AES-GCM tag does not match: the bytes are not the peer's, or not in their order."""
+
+    kind = FailureKind.TRANSIENT
 
 
 class UnexpectedFrame(PeerError):
@@ -161,6 +211,8 @@ class AuthRefused(Refused):
         self.methods = tuple(methods)
         self.modes = tuple(modes)
         self.again = again
+        if again:
+            self.kind = FailureKind.TRANSIENT
 
 
 class FeaturesMissing(Refused):
@@ -172,8 +224,32 @@ class FeaturesMissing(Refused):
         self.mask = mask
 
 
+class NodeRefused(Refused):
+    """One node does not let the other in: `reason` in words, `kind` says whether to try again.
+
+    `by_peer` tells which end said no; what the peer says is its own claim, made safe to show.
+    """
+
+    def __init__(self, reason: str, *, kind: FailureKind, by_peer: bool, rule: str) -> None:
+        super().__init__(f"the peer says: {reason}" if by_peer else reason, rule=rule)
+        self.reason = reason
+        self.kind = kind
+        self.by_peer = by_peer
+
+
+class SimultaneousOpen(Refused):
+    """Both ends dialled each other in one connection, and neither can be its server; a later try may not collide."""
+
+    kind = FailureKind.TRANSIENT
+
+    def __init__(self, text: str, *, rule: str = "SIMOPEN-3") -> None:
+        super().__init__(text, rule=rule)
+
+
 class ToldToWait(Refused):
     """The peer is dialling us itself, and its connection is to win (WAIT)."""
+
+    kind = FailureKind.TRANSIENT
 
     def __init__(self) -> None:
         super().__init__("the peer tells us to wait for its own connection", rule="SESSION-WAIT-1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
-from ..auth import Claimant, ClientMethod
+from ..auth import Claimant, ClientMethod, PeerVerified
 from ..errors import AuthError, AuthRefused, IdentError, PeerError
 from ..frame import Mode, Tag
 from ..payload import (
@@ -36,12 +36,14 @@ from .common import (
     compression_allowed,
     compression_is_discussed,
     exchange_signatures,
+    introduce_node,
     meet,
     method_name,
     some,
 )
 from .context import ClientContext
-from .events import Met
+from .events import Login, Met
+from .simultaneous import on_auth_request
 from .states import (
     Attempt,
     AwaitAuthReply,
@@ -165,7 +167,11 @@ def on_signature(ctx: ClientContext, state: AwaitSignature, payload: AuthSignatu
         wanted = compression_allowed(ctx, state.login)
         ctx.say(CompressionRequest(wanted=wanted is not None, algorithms=wanted.algorithms if wanted else ()))
         return AwaitCompressionDone(state.login, proof, wanted)
-    return identify(ctx, state.login, proof)
+    return _introduce(ctx, state.login, proof)
+
+
+def _introduce(ctx: ClientContext, login: Login, proof: PeerVerified) -> State:
+    return introduce_node(ctx, login, proof) if ctx.extended else identify(ctx, login, proof)
 
 
 def on_compression_done(ctx: ClientContext, state: AwaitCompressionDone, payload: CompressionDone) -> State:
@@ -178,7 +184,7 @@ def on_compression_done(ctx: ClientContext, state: AwaitCompressionDone, payload
             text = f"compression with algorithm {payload.algorithm}, {offered} was asked for"
             raise PeerError(text, rule="COMPRESSION-2")
         ctx.transport.compress(algorithm, minimum=wanted.minimum)
-    return identify(ctx, state.login, state.proof)
+    return _introduce(ctx, state.login, state.proof)
 
 
 CLIENT: Final[Table] = {
@@ -188,6 +194,7 @@ CLIENT: Final[Table] = {
         Tag.AUTH_BAD_METHOD: on_bad_method,
         Tag.AUTH_REPLY_MORE: on_first_more,
         Tag.AUTH_DONE: on_auth_done,
+        Tag.AUTH_REQUEST: on_auth_request,
     },
     AwaitAuthStep: {
         Tag.AUTH_BAD_METHOD: on_final_bad_method,

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from ..auth import AuthMethod, Identity, Keys, PeerVerified, sign, verify
 from ..errors import PeerError
-from ..frame import Frame, Mode, Tag, secure_mode
+from ..frame import Frame, Mode, NodeTag, Tag, secure_mode
 from ..payload import Ack, AuthSignature, Hello, Keepalive, KeepaliveAck
 from ..session import LossySession, PeerSession, Phase
 from ..wire import BannerFeature
@@ -17,12 +17,12 @@ from .config import ClientConfig, Config
 from .context import Context
 from .events import Connected, KeepaliveAcked, Login, MessageReceived, Met, Peer
 from .liveness import Liveness
-from .states import AwaitHello, AwaitSignature, Ready, State
+from .states import AwaitHello, AwaitNodeHello, AwaitSignature, Ready, State
 
 Handler: TypeAlias = Callable[[Any, Any, Any], State]
 """Takes the context, the state, and the payload (of MESSAGE: the frame); returns the next state, or raises."""
 
-Table: TypeAlias = Mapping[type[State], Mapping[Tag, Handler]]
+Table: TypeAlias = Mapping[type[State], Mapping[int, Handler]]
 """Which frames are legal in which state, and what handles them (STATE-1)."""
 
 _SHOWN: Final = 8
@@ -79,6 +79,13 @@ def check_signature(ctx: Context[Config], state: AwaitSignature, payload: AuthSi
     return proof
 
 
+def introduce_node(ctx: Context[Config], login: Login, proof: PeerVerified) -> State:
+    """Say which node this is, where both banners have MSGR_EXT (NODE-2)."""
+    assert ctx.config.node is not None  # or our banner would not have the bit
+    ctx.say(ctx.config.node.hello())
+    return AwaitNodeHello(login, proof)
+
+
 def compression_is_discussed(ctx: Context[Config], met: Met) -> bool:
     """Tell whether the compression handshake takes place: both banners must have the bit (COMPRESSION-1)."""
     return bool(met.banner.supported & ctx.config.banner_features & BannerFeature.COMPRESSION)
@@ -104,6 +111,7 @@ def open_session(
         features=session.features,
         lossy=isinstance(session.traffic, LossySession) and not session.traffic.acknowledges,
         compression=ctx.transport.compression,
+        node=ctx.node,
     )
     ctx.emit(Connected(peer=peer, resumed=resumed, session=session))
     return Ready(peer, session, proof)
@@ -140,10 +148,16 @@ def on_ack(ctx: Context[Config], state: Ready, payload: Ack) -> State:
     return state
 
 
-IN_SESSION: Final[Mapping[Tag, Handler]] = {
+IN_SESSION: Final[Mapping[int, Handler]] = {
     Tag.MESSAGE: on_message,
     Tag.KEEPALIVE2: on_keepalive,
     Tag.KEEPALIVE2_ACK: on_keepalive_ack,
     Tag.ACK: on_ack,
 }
 """What a session takes, at either end."""
+
+IN_EXTENDED_SESSION: Final[Mapping[int, Handler]] = IN_SESSION
+"""What a session takes where both banners have MSGR_EXT."""
+
+BODIED: Final = frozenset({Tag.MESSAGE, NodeTag.MESSAGE_PART})
+"""The frames whose handlers take the frame as it is: they have segments besides the first."""

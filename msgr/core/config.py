@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ..auth import ClientMethod, ServerMethod
@@ -10,9 +10,12 @@ from ..errors import ConfigError
 from ..frame import FrameLimits, Mode, Revision
 from ..session import STATELESS_SERVER, Policies
 from ..wire import MSG_ADDR2, SUPPORTED, BannerFeature, EntityAddr, EntityName, EntityType
+from .admission import Admission
 from .compression import NO_COMPRESSION, Compressions
 
 _MIB: Final = 1 << 20
+_INCOMING: Final = 0.9
+"""What part of the time for a handshake the end has that accepts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,9 @@ class Limits:
     outbox: int = 32 * _MIB
     """Messages that wait to be written, in bytes; beyond it senders wait."""
     half_open: int = 256
-    """Connections whose handshake is under way at a server; one more ends the oldest."""
+    """Connections whose handshake is under way at a server; one more ends the oldest (LIMIT-4)."""
+    half_open_per_host: int = 128
+    """Of these, how many may come from one host; one more ends the oldest from there (ACCEPT-1)."""
 
     def handshake(self) -> FrameLimits:
         """Return the limits of frames before a session is ready."""
@@ -55,7 +60,7 @@ class Timeouts:
     """How long to wait, in seconds."""
 
     handshake: float = 10.0
-    """From the first attempt to connect (or from accepting) to a session that is ready."""
+    """From the first attempt to connect to a session that is ready. Who accepts has nine tenths of it (ACCEPT-4)."""
     close: float = 5.0
     """For what is queued to leave, when a session is closed."""
     initial_backoff: float = 0.2
@@ -66,10 +71,16 @@ class Timeouts:
     """Between two KEEPALIVE2, where nothing else came in meanwhile (LIVE-1). Off: the Linux kernel's client breaks."""
     dead_peer: float | None = None
     """Without a byte from the peer, until the connection is given up (LIVE-2)."""
+    parting: float = 1.0
+    """For the peer to close, once it is told why the connection ends (NODE-8)."""
     idle: float | None = None
     """Without a message in either direction, until the connection is given up (LIVE-3)."""
     session: float | None = None
     """Without a connection, where the peer alone can make one, until the session is ended (LIVE-4). Off: for ever."""
+
+    def incoming(self) -> Timeouts:
+        """Return those of an end that accepts: it gives up first, as it alone can still say why (ACCEPT-4)."""
+        return replace(self, handshake=_INCOMING * self.handshake)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +104,8 @@ class Config:
     timeouts: Timeouts = Timeouts()
     compression: Compressions = NO_COMPRESSION
     """What may be compressed, by the type of the peer. Off, as at Ceph."""
+    node: Admission | None = None
+    """Which node this is, and whom it lets in. Off: then our banner does not have MSGR_EXT (NODE-1)."""
     check_data: bool = True
     """False takes frames whose segments have no checksums (`ms_crc_data = false` at a Ceph peer). CRC mode only."""
 
@@ -104,7 +117,8 @@ class Config:
     def banner_features(self) -> int:
         """The feature bits of our banner."""
         revision = BannerFeature.REVISION_1 if Revision.REV1 in self.revisions else 0
-        return int(BannerFeature.COMPRESSION | revision)
+        extension = BannerFeature.MSGR_EXT if self.node is not None else 0
+        return int(BannerFeature.COMPRESSION | revision | extension)
 
     def modes_for(self, method: ClientMethod | ServerMethod) -> tuple[Mode, ...]:
         """Return the modes that `method` may be used with, best first (AUTH-2)."""
@@ -123,6 +137,8 @@ class ClientConfig(Config):
     """Authentication methods, in order of preference."""
     expect: EntityType | None = None
     """The entity type that the server must have, if it matters (HELLO-1)."""
+    as_server: ServerConfig | None = field(default=None, repr=False)
+    """How to be the server, where it turns out that the peer dialled too, in the same connection (SIMOPEN-1)."""
 
     def __post_init__(self) -> None:
         # super() without arguments does not survive slots=True, which makes the class anew.

@@ -21,31 +21,36 @@ from typing import Final, TypeAlias
 
 from ..auth import Dice
 from ..errors import (
-    BannerError,
     ConnectionLost,
     Displaced,
-    FrameError,
     LocalError,
     MessageTooLarge,
     MsgrError,
-    PeerError,
     StateError,
     TimedOut,
-    UnexpectedFrame,
 )
-from ..frame import Frame, Preamble, Tag, crc_mode, tag_name
-from ..payload import HEADER_SIZE, Banner, Hello, Keepalive, of_frame
+from ..frame import Tag
+from ..payload import Banner, Keepalive
 from ..session import Message, PeerSession, Phase, Policy, Receipt, SessionTable
 from ..wire import AddressType, EntityAddr, Octets, Timestamp
+from .admission import Later, Verdict
 from .client import CLIENT
-from .common import Table
-from .config import ClientConfig, Config, Limits, ServerConfig
-from .context import ClientContext, Context
-from .events import Closed, Event
-from .gate import Direction, Gate, Stopped
-from .liveness import Verdict
+from .config import ClientConfig, Limits, ServerConfig
+from .context import ClientContext, Context, Ends
+from .events import Event
+from .gate import Direction, Gate
+from .liveness import Verdict as Judgement
+from .machine import Machine
+from .node import settle
 from .server import SERVER
-from .states import AwaitBanner, AwaitEnd, AwaitHello, Ended, Ready, State
+from .states import (
+    AwaitBanner,
+    AwaitEnd,
+    AwaitOwner,
+    Ended,
+    Parting,
+    Ready,
+)
 from .transport import Transport
 
 _WRITE_BATCH: Final = 1 << 20
@@ -68,18 +73,19 @@ def check_message(message: Message, limits: Limits) -> None:
     message.check()
 
 
-class Connection:
+class Connection(Machine):
     """One msgr2 connection, at either end: a ClientConfig makes it dial, a ServerConfig accept.
 
     `dice` returns random bytes. The verbs: `start`, then `receive_data`, `receive_eof`, `send_message`,
     `send_keepalive`, `close`, and after each of them `data_to_send`, `next_event` and `next_deadline`; when that time
-    comes, `handle_deadline`. `peer_address` is the address of the socket's other end, which a server tells its client.
+    comes, `handle_deadline`. `peer_address` is the address of the socket's other end, which a server tells its client,
+    `own_address` that of its own; both are optional.
 
     `sessions` is the table in which sessions are found that outlive connections; all connections of one end share it.
     `session` is the one that a client begins or takes up again; without it, a lossy one. `trace` is a window for tests.
     """
 
-    __slots__ = ("_context", "_gate", "_peer_address", "_session", "_state", "_table", "woken")
+    __slots__ = ("_gate", "woken")
 
     def __init__(
         self,
@@ -87,6 +93,7 @@ class Connection:
         *,
         dice: Dice,
         peer_address: EntityAddr | None = None,
+        own_address: EntityAddr | None = None,
         sessions: SessionTable | None = None,
         session: PeerSession | None = None,
         trace: Trace | None = None,
@@ -96,29 +103,19 @@ class Connection:
         self._gate = None if trace is None else Gate(lambda direction, tag: trace(self, direction, tag))
         transport = Transport(config.limits, self._admit, self._gate)
         sessions = SessionTable() if sessions is None else sessions
-        self._context: Context[Config]
         if isinstance(config, ClientConfig):
             session = session or PeerSession(Policy.lossy_client(), (config.target,))
-            self._context = ClientContext(config, transport, dice, sessions, self, session)
-            self._table: Table = CLIENT
+            self._table = CLIENT
             self._peer_address = peer_address or config.target
+            ends = Ends(own_address, self._peer_address)
+            self._context = ClientContext(config, transport, dice, sessions, self, session, ends)
             session.attach(self, Phase.CONNECTING)
         else:
             self._context = Context(config, transport, dice, sessions, self)
             self._table = SERVER
             self._peer_address = peer_address or EntityAddr(AddressType.NONE)
         self._session = session
-        self._state: State = AwaitBanner()
-
-    @property
-    def state(self) -> State:
-        """The state, a plain value of one of the classes in `msgr.core.states`."""
-        return self._state
-
-    @property
-    def dialled(self) -> bool:
-        """Whether this end is the one that dials."""
-        return self._table is CLIENT
+        self._state = AwaitBanner()
 
     def reveal(self, to: Callable[[bytes], None]) -> None:
         """Have `to` called with the connection secret as soon as there is one: whoever has that can read all."""
@@ -136,7 +133,7 @@ class Connection:
 
         Where frames are compressed it may leave some of them for the next call, which `has_input` then asks for.
         """
-        if isinstance(self._state, Ended):
+        if isinstance(self._state, Ended | Parting):
             return
         self._context.now = now
         self._context.liveness.heard = now
@@ -145,7 +142,7 @@ class Connection:
             while self._advance():
                 pass
         except MsgrError as error:
-            self._end(error)
+            self._give_up(error)
         except Exception as error:
             # A fault of our own, say in a method of authentication. No later step may run on what it left behind.
             self._end(LocalError(f"{type(error).__name__} while handling what the peer sent, {self._where()}"))
@@ -157,7 +154,7 @@ class Connection:
         state = self._state
         if isinstance(state, Ended):
             return
-        if isinstance(state, AwaitEnd):
+        if isinstance(state, AwaitEnd | Parting):
             self._end(state.error)
         elif isinstance(state, Ready) and state.session.policy.lossy and not self._context.transport.in_frame:
             self._end(None)
@@ -201,6 +198,18 @@ class Connection:
         except ConnectionLost as error:  # the nonces are used up
             self._end(error)
         return stamp
+
+    def admit(self, verdict: Verdict, *, now: float) -> None:
+        """Say whether the peer's node may come in, where our `Admission` said *later*; raises StateError."""
+        state = self._state
+        if not isinstance(state, AwaitOwner) or isinstance(verdict, Later):
+            raise StateError(f"nobody waits to be let in {self._where()}")
+        self._context.now = now
+        try:
+            self._state = settle(self._context, state.login, state.proof, verdict, state.accepted)
+        except MsgrError as error:
+            self._give_up(error)
+        self._wake()
 
     def close(self) -> None:
         """End the connection; what `data_to_send` did not return yet is forgotten."""
@@ -284,7 +293,8 @@ class Connection:
             return None
         if isinstance(self._state, Ready):
             return self._context.liveness.deadline
-        return self._context.started + self._context.config.timeouts.handshake
+        deadline = self._context.started + self._context.config.timeouts.handshake
+        return min(deadline, self._state.until) if isinstance(self._state, Parting) else deadline
 
     def handle_deadline(self, *, now: float) -> None:
         """Take note that it is `now`: a handshake that is late ends (LIMIT-3), and a session whose peer is dead."""
@@ -295,6 +305,9 @@ class Connection:
         deadline = self.next_deadline
         if deadline is not None and now >= deadline:
             seconds = self._context.config.timeouts.handshake
+            if isinstance(self._state, Parting):
+                self._end(self._state.error)
+                return
             error = self._state.error if isinstance(self._state, AwaitEnd) else None
             self._end(error or TimedOut(f"no session after {seconds:g} s: {self._where()} [LIMIT-3]"))
 
@@ -302,12 +315,12 @@ class Connection:
         context = self._context
         counters = state.session.traffic.counters
         verdict = context.liveness.judge(context.now, counters.sent + counters.resent + counters.received)
-        if verdict is Verdict.ASK:
+        if verdict is Judgement.ASK:
             self.send_keepalive(now=context.now)
-        elif verdict is Verdict.DEAD:
+        elif verdict is Judgement.DEAD:
             silence = context.now - context.liveness.heard
             self._end(TimedOut(f"not a byte from the peer for {silence:g} s [LIVE-2]"))
-        elif verdict is Verdict.IDLE:
+        elif verdict is Judgement.IDLE:
             self._end(TimedOut(f"not a message for {context.config.timeouts.idle:g} s [LIVE-3]"))
 
     def _ready(self, what: str) -> Ready:
@@ -318,66 +331,3 @@ class Connection:
     @property
     def _paused(self) -> bool:
         return self._gate is not None and self._gate.closed
-
-    def _where(self) -> str:
-        transport = self._context.transport
-        middle = ", in the middle of a frame" if transport.in_frame else ""
-        return f"in {type(self._state).__name__}, after {transport.received_bytes} bytes{middle}"
-
-    def _end(self, error: MsgrError | None) -> None:
-        self._context.transport.discard()
-        error = None if isinstance(error, Stopped) else error
-        session = self._state.session if isinstance(self._state, Ready) else self._session
-        self._state = Ended(error)
-        if session is not None:
-            session.detach(self)
-            if session.phase is Phase.CLOSED:
-                self._context.sessions.remove(session)
-        self._context.emit(Closed(error=error))
-
-    def _admit(self, preamble: Preamble) -> None:
-        """Refuse a frame by its preamble alone, where the state does not take it (STATE-1)."""
-        state = type(self._state)
-        row = self._table[state]
-        if preamble.tag not in row:
-            raise UnexpectedFrame(got=tag_name(preamble.tag), allowed=(tag.name for tag in row), state=state.__name__)
-        if preamble.tag == Tag.MESSAGE:
-            if preamble.lengths[0] != HEADER_SIZE and not preamble.compressed:  # else it comes again, decompressed
-                raise PeerError(f"a message header of {preamble.lengths[0]} bytes, not {HEADER_SIZE}", rule="MESSAGE-1")
-        elif len(preamble.lengths) != 1:
-            segments = len(preamble.lengths)
-            raise FrameError(f"{tag_name(preamble.tag)} with {segments} segments, it has one", rule="FRAME-14")
-
-    def _advance(self) -> bool:
-        """Take one step; tells whether there may be another."""
-        if isinstance(self._state, AwaitBanner):
-            return self._take_banner()
-        frame = self._context.transport.next_frame()
-        if frame is None:
-            return False
-        if not frame.aborted:
-            self._handle(frame)
-        elif frame.tag != Tag.MESSAGE:
-            raise FrameError(f"{tag_name(frame.tag)} aborted; only a message can be", rule="FRAME-16")
-        return True
-
-    def _handle(self, frame: Frame) -> None:
-        handler = self._table[type(self._state)][Tag(frame.tag)]
-        payload = frame if frame.tag == Tag.MESSAGE else of_frame(frame)
-        self._state = handler(self._context, self._state, payload)
-
-    def _take_banner(self) -> bool:
-        context = self._context
-        peer = context.transport.next_banner(context.config.limits)
-        if peer is None:
-            return False
-        own = Banner(supported=context.config.banner_features)
-        own.check(peer)
-        revision = own.revision_with(peer)
-        if revision not in context.config.revisions:
-            raise BannerError(f"the peer speaks msgr {revision}, which is not allowed here", rule="BANNER-5")
-        check_data = context.config.check_data
-        context.transport.mode = crc_mode(revision, check_data=check_data)
-        context.say(Hello(entity_type=context.config.name.type, peer_address=self._peer_address))
-        self._state = AwaitHello(peer, revision)
-        return True

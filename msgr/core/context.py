@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ..auth import Dice
-from ..payload import Control, to_frame
+from ..payload import Control, NodeControl, NodeHello, to_frame
 from ..session import Link, PeerSession, SessionTable
-from .config import ClientConfig, Config
+from ..wire import EntityAddr
+from .config import ClientConfig, Config, ServerConfig
 from .events import Event
 from .liveness import Liveness
 from .transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The two addresses of a connection, as the end that dialled knows them."""
+
+    own: EntityAddr | None
+    """What our socket says."""
+    peer: EntityAddr
+    """What we tell the peer in our HELLO."""
+
 
 C = TypeVar("C", bound=Config, covariant=True)
 
@@ -24,8 +37,10 @@ class Context(Generic[C]):
         "_config",
         "dice",
         "events",
+        "extended",
         "link",
         "liveness",
+        "node",
         "now",
         "reveal",
         "sessions",
@@ -42,6 +57,10 @@ class Context(Generic[C]):
         self.transport = transport
         self.dice = dice
         self.events: deque[Event] = deque()
+        self.extended = False
+        """Whether both banners have MSGR_EXT."""
+        self.node: NodeHello | None = None
+        """What the peer said about itself, if it was asked."""
         self.reveal: Callable[[bytes], None] | None = None
         """Is told the connection secret, where somebody is to know it."""
         self.liveness = Liveness(config.timeouts, 0.0)
@@ -60,7 +79,7 @@ class Context(Generic[C]):
         """The wall-clock time that goes with `now`."""
         return self.wall_started + self.now - self.started
 
-    def say(self, payload: Control) -> None:
+    def say(self, payload: Control | NodeControl) -> None:
         """Queue a control frame."""
         self.transport.send(to_frame(payload))
 
@@ -72,7 +91,7 @@ class Context(Generic[C]):
 class ClientContext(Context[ClientConfig]):
     """The context of the end that dials: it knows its session from the beginning."""
 
-    __slots__ = ("session",)
+    __slots__ = ("ends", "session")
 
     def __init__(
         self,
@@ -82,6 +101,16 @@ class ClientContext(Context[ClientConfig]):
         sessions: SessionTable,
         link: Link,
         session: PeerSession,
+        ends: Ends,
     ) -> None:
         super().__init__(config, transport, dice, sessions, link)
         self.session = session
+        self.ends = ends
+
+    def as_server(self, config: ServerConfig) -> Context[ServerConfig]:
+        """Return the context in which the same connection goes on as the end that accepts."""
+        context = Context(config, self.transport, self.dice, self.sessions, self.link)
+        context.events, context.reveal, context.liveness = self.events, self.reveal, self.liveness
+        context.now, context.started, context.wall_started = self.now, self.started, self.wall_started
+        context.extended = self.extended
+        return context

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from ..auth import Identity
 from ..errors import MsgrError
 from ..frame import Algorithm, Mode, Revision
-from ..payload import Banner
+from ..payload import Banner, NodeAccept, NodeHello
 from ..session import Message, PeerSession
 from ..wire import EntityAddr, Timestamp
 
@@ -52,6 +52,23 @@ class Peer:
     """Whether the server calls the session lossy."""
     compression: Algorithm | None = None
     """How frames may be compressed, if that was agreed."""
+    node: NodeHello | None = None
+    """What it said about itself as a node, if both banners have MSGR_EXT."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeMet:
+    """The peer said which node it is; where our `Admission` answers *later*, the connection waits for `admit`."""
+
+    hello: NodeHello
+    login: Login
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeAccepted:
+    """The server lets our node in."""
+
+    accept: NodeAccept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,4 +127,6 @@ class Closed:
     error: MsgrError | None
 
 
-Event: TypeAlias = Met | Login | Denial | Connected | RemoteReset | MessageReceived | KeepaliveAcked | Closed
+Event: TypeAlias = (
+    Met | Login | NodeMet | NodeAccepted | Denial | Connected | RemoteReset | MessageReceived | KeepaliveAcked | Closed
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..auth import Denied, More, ServerMethod, Verdict
+from ..auth import Denied, More, PeerVerified, ServerMethod, Verdict
 from ..errors import AuthError, AuthRefused
 from ..frame import Mode, Tag
 from ..payload import (
@@ -25,13 +25,14 @@ from .common import (
     compression_allowed,
     compression_is_discussed,
     exchange_signatures,
+    introduce_node,
     meet,
     method_name,
     some,
 )
 from .config import ServerConfig
 from .context import Context
-from .events import Denial
+from .events import Denial, Login
 from .server_session import on_client_ident, on_reconnect
 from .states import (
     AwaitAuthMore,
@@ -132,7 +133,11 @@ def on_signature(ctx: Context[ServerConfig], state: AwaitSignature, payload: Aut
     proof = check_signature(ctx, state, payload)
     if compression_is_discussed(ctx, state.login.met):
         return AwaitCompressionRequest(state.login, proof)
-    return AwaitClientIdent(state.login, proof)
+    return _await_identity(ctx, state.login, proof)
+
+
+def _await_identity(ctx: Context[ServerConfig], login: Login, proof: PeerVerified) -> State:
+    return introduce_node(ctx, login, proof) if ctx.extended else AwaitClientIdent(login, proof)
 
 
 def on_compression_request(
@@ -144,7 +149,7 @@ def on_compression_request(
     ctx.say(CompressionDone(on=algorithm is not None, algorithm=algorithm or 0))
     if allowed is not None and algorithm is not None:  # from the next frame on
         ctx.transport.compress(algorithm, minimum=allowed.minimum)
-    return AwaitClientIdent(state.login, state.proof)
+    return _await_identity(ctx, state.login, state.proof)
 
 
 SERVER: Final[Table] = {

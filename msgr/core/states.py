@@ -12,7 +12,7 @@ from typing import TypeAlias
 from ..auth import ClientConversation, ClientMethod, Keys, PeerVerified, ServerConversation, ServerMethod
 from ..errors import MsgrError
 from ..frame import Mode, Revision
-from ..payload import Banner
+from ..payload import AuthRequest, Banner, NodeAccept
 from ..session import PeerSession
 from .compression import Compression
 from .events import Login, Met, Peer
@@ -47,6 +47,16 @@ class AwaitAuthReply:
 
     met: Met
     attempt: Attempt
+    raced: bool = False
+    """Whether the peer sent AUTH_REQUEST too, and will answer ours nevertheless (SIMOPEN-1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnServer:
+    """Client, for a moment: the peer dialled as well, and it is for this end to answer (SIMOPEN-1)."""
+
+    met: Met
+    request: AuthRequest = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,31 @@ class AwaitCompressionDone:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitNodeHello:
+    """Both banners have MSGR_EXT; our NODE_HELLO is sent."""
+
+    login: Login
+    proof: PeerVerified = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitOwner:
+    """Whether the peer's node may come in is for the owner of the connection to find out; of ours it may be known."""
+
+    login: Login
+    proof: PeerVerified = field(repr=False)
+    accepted: NodeAccept | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitNodeVerdict:
+    """Client: the server's node may come in; whether ours may, it will say."""
+
+    login: Login
+    proof: PeerVerified = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AwaitClientIdent:
     """Server: all is agreed but whose session it is."""
 
@@ -145,6 +180,14 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Parting:
+    """All is said, a NODE_REJECT with the reason perhaps: whatever comes is dropped, until the peer or time ends it."""
+
+    error: MsgrError | None
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """Nothing more is sent or received."""
 
@@ -155,6 +198,7 @@ State: TypeAlias = (
     AwaitBanner
     | AwaitHello
     | AwaitAuthReply
+    | TurnServer
     | AwaitAuthStep
     | AwaitAuthRequest
     | AwaitAuthMore
@@ -162,9 +206,13 @@ State: TypeAlias = (
     | AwaitSignature
     | AwaitCompressionRequest
     | AwaitCompressionDone
+    | AwaitNodeHello
+    | AwaitOwner
+    | AwaitNodeVerdict
     | AwaitClientIdent
     | AwaitServerIdent
     | AwaitReconnectOk
     | Ready
+    | Parting
     | Ended
 )

@@ -23,7 +23,17 @@ class Transport:
     only read ahead is not part of the transcript. With a `gate`, every frame passes it.
     """
 
-    __slots__ = ("_decoder", "_gate", "_opened", "_out", "_received", "_sent", "output_bytes", "received_bytes")
+    __slots__ = (
+        "_decoder",
+        "_gate",
+        "_opened",
+        "_out",
+        "_received",
+        "_sent",
+        "output_bytes",
+        "received_bytes",
+        "sent_bytes",
+    )
 
     def __init__(self, limits: Limits, admit: Callable[[Preamble], None], gate: Gate | None = None) -> None:
         self._gate = gate
@@ -37,6 +47,8 @@ class Transport:
         """The bytes that wait for `data_to_send`."""
         self.received_bytes = 0
         """All bytes that came in, for error texts and figures."""
+        self.sent_bytes = 0
+        """All bytes that were queued to go out."""
 
     @property
     def mode(self) -> FrameMode:
@@ -124,6 +136,7 @@ class Transport:
         size = sum(map(len, pieces))
         self._out += pieces
         self.output_bytes += size
+        self.sent_bytes += size
         return size
 
     def end_transcripts(self) -> tuple[bytes, bytes]:

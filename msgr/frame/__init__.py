@@ -12,7 +12,7 @@ from .mode import Frame, FrameMode, Head, Revision
 from .nonce import NonceSequence
 from .preamble import FrameLimits, Preamble
 from .secure import SECRET_SIZE, SecureKeys, SecureRev0, SecureRev1
-from .tag import Mode, Tag, parse_tag, tag_name
+from .tag import Mode, NodeTag, Tag, parse_tag, tag_name
 
 
 def crc_mode(revision: Revision, *, check_data: bool = True) -> FrameMode:
@@ -36,6 +36,7 @@ __all__ = [
     "FrameMode",
     "Head",
     "Mode",
+    "NodeTag",
     "NonceSequence",
     "Preamble",
     "Revision",

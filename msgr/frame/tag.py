@@ -1,4 +1,4 @@
-"""The numbers that frames carry and are chosen by: 22 tags, two connection modes."""
+"""The numbers that frames carry and are chosen by: 22 tags of msgr2, four of ours, two connection modes."""
 
 from __future__ import annotations
 
@@ -34,10 +34,20 @@ class Tag(IntEnum):
     COMPRESSION_DONE = 22
 
 
-_TAGS: Final = {int(tag): tag for tag in Tag}
+@unique
+class NodeTag(IntEnum):
+    """Frames of our own: sent only on a connection whose two banners have MSGR_EXT (NODE-1)."""
+
+    NODE_HELLO = 0xC0
+    NODE_ACCEPT = 0xC1
+    NODE_REJECT = 0xC2
+    MESSAGE_PART = 0xC3
 
 
-def parse_tag(number: int) -> Tag | int:
+_TAGS: Final[dict[int, Tag | NodeTag]] = {int(tag): tag for tag in (*Tag, *NodeTag)}
+
+
+def parse_tag(number: int) -> Tag | NodeTag | int:
     """Return the tag with this number, or the number itself where it has none: an unknown tag must be reportable."""
     return _TAGS.get(number, number)
 

@@ -23,6 +23,7 @@ from .handshake import (
     CompressionRequest,
     Hello,
 )
+from .node import COOKIE_SIZE, Encryption, NodeAccept, NodeHello, NodeReject, Program, Purpose, RejectKind
 from .session import (
     LOSSY,
     ClientIdent,
@@ -67,19 +68,25 @@ Control: TypeAlias = (
 """The payload of any frame but MESSAGE."""
 
 CONTROL: Final[Mapping[int, type[Control]]] = {cls.tag: cls for cls in Control.__args__}
-"""The payload class of each tag but MESSAGE."""
+"""The payload class of each tag of msgr2 but MESSAGE."""
+
+NodeControl: TypeAlias = NodeHello | NodeAccept | NodeReject
+"""The payload of a frame of ours, but of MESSAGE_PART."""
+
+NODE_CONTROL: Final[Mapping[int, type[NodeControl]]] = {cls.tag: cls for cls in NodeControl.__args__}
+"""The payload class of each tag of ours but MESSAGE_PART."""
 
 
-def to_frame(payload: Control) -> Frame:
+def to_frame(payload: Control | NodeControl) -> Frame:
     """Return the frame that says `payload`."""
     return Frame(payload.tag, (payload.encode(),))
 
 
-def of_frame(frame: Frame) -> Control:
+def of_frame(frame: Frame) -> Control | NodeControl:
     """Return what a control frame says; raises FrameError and DecodeError."""
     if len(frame.segments) != 1:
         raise FrameError(f"{tag_name(frame.tag)} with {len(frame.segments)} segments, it has one", rule="FRAME-14")
-    payload = CONTROL.get(frame.tag)
+    payload: type[Control | NodeControl] | None = CONTROL.get(frame.tag) or NODE_CONTROL.get(frame.tag)
     if payload is None:
         raise FrameError(f"{tag_name(frame.tag)} is not the tag of a control frame", rule="FRAME-15")
     return payload.decode(frame.segments[0])
@@ -87,8 +94,10 @@ def of_frame(frame: Frame) -> Control:
 
 __all__ = [
     "CONTROL",
+    "COOKIE_SIZE",
     "HEADER_SIZE",
     "LOSSY",
+    "NODE_CONTROL",
     "SIGNATURE_SIZE",
     "Ack",
     "AuthBadMethod",
@@ -104,12 +113,20 @@ __all__ = [
     "ConnectSeq",
     "Control",
     "Cookie",
+    "Encryption",
     "GlobalSeq",
     "Hello",
     "IdentMissingFeatures",
     "Keepalive",
     "KeepaliveAck",
     "MessageHeader",
+    "NodeAccept",
+    "NodeControl",
+    "NodeHello",
+    "NodeReject",
+    "Program",
+    "Purpose",
+    "RejectKind",
     "Seq",
     "ServerIdent",
     "SessionReconnect",

@@ -17,6 +17,8 @@ class BannerFeature(IntFlag):
     """The framing of msgr2.1; a connection has it if both ends offer it."""
     COMPRESSION = 1 << 1
     """The compression handshake is understood, even if its answer is always *off*."""
+    MSGR_EXT = 1 << 48
+    """Ours: the frames of `NodeTag` are understood. Never required, so to Ceph it means nothing (NODE-1)."""
 
 
 ConnectionFeatures = NewType("ConnectionFeatures", int)
