@@ -119,10 +119,10 @@ async def _ask(connection: Connection, stream: SocketStream, runtime: Runtime) -
                 if met is not None and isinstance(event.error, AuthRefused):
                     return met, event.error
                 raise event.error or ConnectionLost("the connection ended before the peer said what it allows")
-        await _exchange(connection, stream, runtime)
+        await exchange(connection, stream, runtime)
 
 
-async def _exchange(connection: Connection, stream: SocketStream, runtime: Runtime) -> None:
+async def exchange(connection: Connection, stream: SocketStream, runtime: Runtime) -> None:
     """Write what is to be written, then read once, within the deadline of the handshake."""
     deadline = connection.next_deadline
     assert deadline is not None, "a connection that has not ended is in its handshake"

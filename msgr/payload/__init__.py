@@ -23,7 +23,7 @@ from .handshake import (
     CompressionRequest,
     Hello,
 )
-from .node import COOKIE_SIZE, Encryption, NodeAccept, NodeHello, NodeReject, Program, Purpose, RejectKind
+from .node import COOKIE_SIZE, NO_PROGRAM, Encryption, NodeAccept, NodeHello, NodeReject, Program, Purpose, RejectKind
 from .session import (
     LOSSY,
     ClientIdent,
@@ -40,7 +40,7 @@ from .session import (
     SessionRetryGlobal,
     Wait,
 )
-from .traffic import HEADER_SIZE, Ack, Keepalive, KeepaliveAck, MessageHeader
+from .traffic import HEADER_SIZE, Ack, Keepalive, KeepaliveAck, MessageHeader, PartHeader
 
 Control: TypeAlias = (
     Hello
@@ -98,6 +98,7 @@ __all__ = [
     "HEADER_SIZE",
     "LOSSY",
     "NODE_CONTROL",
+    "NO_PROGRAM",
     "SIGNATURE_SIZE",
     "Ack",
     "AuthBadMethod",
@@ -124,6 +125,7 @@ __all__ = [
     "NodeControl",
     "NodeHello",
     "NodeReject",
+    "PartHeader",
     "Program",
     "Purpose",
     "RejectKind",

@@ -73,6 +73,9 @@ class Program(Record):
     """Counts the handshakes of the process, from 1."""
 
 
+NO_PROGRAM: Final = Program()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeHello(Versioned):
     """Both ends: which node I am, which I take you for, and whom I let in (NODE-2).
@@ -90,7 +93,7 @@ class NodeHello(Versioned):
     target_node: Annotated[int, u64] = 0
     target_host: Annotated[str, text] = ""
     scope: Annotated[str, text] = ""
-    program: Annotated[Program, Nested(Program)] = Program()
+    program: Annotated[Program, Nested(Program)] = NO_PROGRAM
     encryption: Annotated[int, named("B", Encryption)] = Encryption.OPTIONAL
     purpose: Annotated[int, named("B", Purpose)] = Purpose.SESSION
     cookie: Annotated[bytes, Raw(COOKIE_SIZE)] = bytes(COOKIE_SIZE)
