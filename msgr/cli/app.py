@@ -18,6 +18,7 @@ from .demo import demo
 from .dissector import dissector
 from .doctor import doctor
 from .keygen import keygen
+from .mesh import mesh
 from .mon import mon
 from .ping import ping
 from .probe import probe
@@ -59,7 +60,7 @@ def _root(
     pass
 
 
-for command in (demo, probe, ping, doctor, serve, keygen, decode, dissector, bench, soak):
+for command in (demo, probe, ping, doctor, serve, keygen, decode, dissector, bench, soak, mesh):
     app.command()(command)
 
 # What follows the first word of a command belongs to it, dashes and all.

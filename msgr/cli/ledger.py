@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from ..errors import PeerError
 from ..session import Message
+from ..testing import Track
 
 _URGENT: Final = 196
 _PLAIN: Final = 127
@@ -35,32 +35,6 @@ class Lane(NamedTuple):
     source: int
     target: int
     kind: Kind
-
-
-@dataclass(slots=True)
-class Track:
-    """What became of the messages of a lane. They are numbered from 0."""
-
-    sent: int = 0
-    received: int = 0
-    duplicated: int = 0
-    reordered: int = 0
-    missing: set[int] = field(default_factory=set)
-    """Numbers below the highest that arrived, which did not."""
-    _next: int = 0
-
-    def take(self, number: int) -> None:
-        """Note that a message arrived."""
-        if number >= self._next:
-            self.missing.update(range(self._next, number))
-            self._next = number + 1
-        elif number in self.missing:
-            self.missing.remove(number)
-            self.reordered += 1
-        else:
-            self.duplicated += 1
-            return
-        self.received += 1
 
 
 class Ledger:

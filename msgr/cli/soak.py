@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..frame import Mode
-from .mesh import Figures, Plan, Progressed, mesh
 from .options import JsonOption, ModeName, RevisionName, RevisionOption, revision_of
+from .peers import Figures, Plan, Progressed, linked
 from .report import FAILED, Report
 
 
@@ -55,7 +55,7 @@ def soak(
 
 
 async def _soak(plan: Plan, progressed: Progressed) -> Figures:
-    async with mesh(plan) as peers:
+    async with linked(plan) as peers:
         return await peers.run(progressed)
 
 

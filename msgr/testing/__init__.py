@@ -15,6 +15,7 @@ from .memory import MemoryStream, memory_pair
 from .pair import ConnectionPair, End
 from .probes import Probe, Probes, Step, Then
 from .proxy import ChaosProxy
+from .track import Track
 
 __all__ = [
     "Chaos",
@@ -38,5 +39,6 @@ __all__ = [
     "Step",
     "Stopped",
     "Then",
+    "Track",
     "memory_pair",
 ]

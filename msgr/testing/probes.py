@@ -10,7 +10,7 @@ import anyio
 
 from ..core import Connection, Direction, Stopped
 from ..errors import ConnectionLost, StateError
-from ..frame import Tag
+from ..frame import NodeTag, Tag
 
 
 @unique
@@ -32,11 +32,11 @@ class Step:
     """A frame about to be sent, or about to be handled, at the end that dialled or at the one that accepted."""
 
     direction: Direction
-    tag: Tag
+    tag: Tag | NodeTag
     dialled: bool | None = None
     """None for either end."""
 
-    def fits(self, direction: Direction, tag: Tag, *, dialled: bool) -> bool:
+    def fits(self, direction: Direction, tag: Tag | NodeTag, *, dialled: bool) -> bool:
         """Tell whether a frame is at this step."""
         return (direction, tag) == (self.direction, self.tag) and self.dialled in (None, dialled)
 
@@ -121,12 +121,12 @@ class Probes:
 
     def __init__(self) -> None:
         self._probes: list[Probe] = []
-        self._passed: Counter[tuple[Direction, Tag, bool]] = Counter()
+        self._passed: Counter[tuple[Direction, Tag | NodeTag, bool]] = Counter()
 
     def at(
         self,
         direction: Direction,
-        tag: Tag,
+        tag: Tag | NodeTag,
         *,
         nth: int = 1,
         then: Then = Then.HOLD,
@@ -142,12 +142,12 @@ class Probes:
         self._probes.append(probe)
         return probe
 
-    def passed(self, direction: Direction, tag: Tag, *, dialled: bool | None = None) -> int:
+    def passed(self, direction: Direction, tag: Tag | NodeTag, *, dialled: bool | None = None) -> int:
         """Return how often a frame with `tag` went that way, those included that did not get past a breakpoint."""
         step = Step(direction, tag, dialled)
         return sum(count for (way, what, end), count in self._passed.items() if step.fits(way, what, dialled=end))
 
-    def __call__(self, connection: Connection, direction: Direction, tag: Tag) -> None:
+    def __call__(self, connection: Connection, direction: Direction, tag: Tag | NodeTag) -> None:
         """Note that a frame is at a step, and do what the breakpoint there says."""
         dialled = connection.dialled
         self._passed[direction, tag, dialled] += 1

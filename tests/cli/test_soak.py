@@ -14,9 +14,10 @@ import pytest
 
 from msgr import Message, Mode, PeerError, Revision
 from msgr.cli import soak as command
-from msgr.cli.ledger import Kind, Lane, Ledger, Track
-from msgr.cli.mesh import Figures, Plan, mesh
+from msgr.cli.ledger import Kind, Lane, Ledger
+from msgr.cli.peers import Figures, Plan, linked
 from msgr.cli.resume import resume_demo
+from msgr.testing import Track
 
 from .run import ENVIRONMENT, LIMIT, PROGRAM, Msgr
 
@@ -83,7 +84,7 @@ def test_arguments_that_cannot_be(msgr: Msgr, arguments: tuple[str, str]) -> Non
 def test_a_session_that_ends_is_a_failure() -> None:
     async def run() -> Figures:
         plan = Plan(seconds=30, seed=1, peers=2, cuts_per_second=0, mode=Mode.CRC, revision=Revision.REV1)
-        async with mesh(plan) as peers:
+        async with linked(plan) as peers:
 
             def end(_: float) -> None:
                 if peers.ledger.received:

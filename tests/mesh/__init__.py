@@ -1,0 +1,1 @@
+"""Tests of meshes: processes that are nodes."""
