@@ -22,13 +22,14 @@ from ..errors import ChecksumError, ConfigError
 from ..wire import SEGMENT_SEED, Octets, checksum
 from . import preamble
 from .late import is_aborted_by_flags, is_aborted_by_status, late_flags, late_status
-from .mode import Frame, Head
+from .mode import Frame, Head, own
 from .preamble import Preamble
 from .tag import tag_name
 
 _CHECKSUM: Final = Struct("<I")
 _EPILOGUE_0: Final = Struct("<B4I")
 assert _EPILOGUE_0.size == 17
+_NO_SUMS: Final = (0, 0, 0)
 _EPILOGUE_1: Final = Struct("<B3I")
 assert _EPILOGUE_1.size == 13
 
@@ -60,10 +61,9 @@ class CrcRev0(CrcMode):
 
     def seal(self, frame: Frame) -> list[Octets]:
         """Return preamble, segments and epilogue."""
-        lengths = tuple(map(len, frame.segments))
         sums = [checksum(segment, SEGMENT_SEED) for segment in frame.segments]
         sums += [0] * (preamble.MAX_SEGMENTS - len(sums))
-        head = Preamble(frame.tag, lengths, frame.compressed).encode()
+        head = preamble.pack(frame.tag, [len(segment) for segment in frame.segments], frame.compressed)
         return [head, *frame.segments, _EPILOGUE_0.pack(late_flags(frame.aborted), *sums)]
 
     def open_head(self, data: Octets) -> Head:
@@ -76,12 +76,12 @@ class CrcRev0(CrcMode):
         flags, *sums = _EPILOGUE_0.unpack(body[-_EPILOGUE_0.size :])
         if is_aborted_by_flags(flags):
             return Frame(head.preamble.tag, (), aborted=True)
-        segments: list[bytes] = []
+        segments: list[Octets] = []
         start = 0
         for index, length in enumerate(head.preamble.lengths):
-            segment = body[start : start + length]
+            segment = own(body[start : start + length])
             self._check(head.preamble, index, segment, sums[index])
-            segments.append(bytes(segment))
+            segments.append(segment)
             start += length
         return Frame(head.preamble.tag, tuple(segments), compressed=head.preamble.compressed)
 
@@ -91,13 +91,15 @@ class CrcRev1(CrcMode):
 
     def seal(self, frame: Frame) -> list[Octets]:
         """Return preamble, segments with the checksum of the first behind it, and epilogue; raises ConfigError."""
-        first, *others = frame.segments
-        pieces: list[Octets] = [Preamble(frame.tag, tuple(map(len, frame.segments)), frame.compressed).encode()]
+        segments = frame.segments
+        first = segments[0]
+        pieces: list[Octets] = [preamble.pack(frame.tag, [len(segment) for segment in segments], frame.compressed)]
         if len(first):
-            pieces += [first, _CHECKSUM.pack(checksum(first, SEGMENT_SEED))]
-        if others:
-            sums = [checksum(segment, SEGMENT_SEED) for segment in others]
-            sums += [0] * (3 - len(sums))
+            pieces += (first, checksum(first, SEGMENT_SEED).to_bytes(4, "little"))
+        if len(segments) > 1:
+            others = segments[1:]
+            sums = [checksum(segment, SEGMENT_SEED) if segment else SEGMENT_SEED for segment in others]
+            sums += _NO_SUMS[len(sums) :]
             pieces += [*others, _EPILOGUE_1.pack(late_status(frame.aborted), *sums)]
         elif frame.aborted:  # FRAME-12: no epilogue, so nothing could say it
             raise ConfigError(f"{tag_name(frame.tag)} has one segment and cannot be aborted in msgr2.1")
@@ -106,28 +108,34 @@ class CrcRev1(CrcMode):
     def open_head(self, data: Octets) -> Head:
         """Open a preamble."""
         frame = Preamble.decode(data)
-        first, *others = frame.lengths
-        size = first + _CHECKSUM.size if first else 0
-        return Head(frame, size + (sum(others) + _EPILOGUE_1.size if others else 0))
+        lengths = frame.lengths
+        size = sum(lengths)
+        if lengths[0]:
+            size += _CHECKSUM.size
+        if len(lengths) > 1:
+            size += _EPILOGUE_1.size
+        return Head(frame, size)
 
     def open_body(self, head: Head, body: memoryview) -> Frame:
         """Check and cut segments and epilogue."""
-        first, *others = head.preamble.lengths
-        segments = [bytes(body[:first])]
+        tag, lengths, compressed = head.preamble
+        first = lengths[0]
+        segments: list[Octets] = [bytes(body[:first])]
         start = first
         if first:
             (expected,) = _CHECKSUM.unpack_from(body, first)
             self._check(head.preamble, 0, segments[0], expected)
             start += _CHECKSUM.size
-        if not others:
-            return Frame(head.preamble.tag, tuple(segments), compressed=head.preamble.compressed)
+        if len(lengths) == 1:
+            return Frame(tag, (segments[0],), False, compressed)
         status, *sums = _EPILOGUE_1.unpack(body[-_EPILOGUE_1.size :])
         aborted = is_aborted_by_status(status)
-        for index, length in enumerate(others):
-            segment = body[start : start + length]
-            self._check(head.preamble, index + 1, segment, sums[index])  # of an aborted frame too: it covers the filler
-            segments.append(bytes(segment))
-            start += length
+        for index in range(1, len(lengths)):
+            end = start + lengths[index]
+            segment = own(body[start:end])
+            self._check(head.preamble, index, segment, sums[index - 1])  # of an aborted frame too: it covers the filler
+            segments.append(segment)
+            start = end
         if aborted:
-            return Frame(head.preamble.tag, (), aborted=True)
-        return Frame(head.preamble.tag, tuple(segments), compressed=head.preamble.compressed)
+            return Frame(tag, (), aborted=True)
+        return Frame(tag, tuple(segments), False, compressed)

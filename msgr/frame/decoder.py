@@ -12,7 +12,9 @@ from .mode import Frame, FrameMode, Head
 from .preamble import FrameLimits, Preamble
 from .tag import tag_name
 
-_COMPACT_AT: Final = 1 << 16
+_AHEAD: Final = 4 << 20
+"""How many bytes of a body are allocated at most before as many have come: a length is a claim."""
+_NOWHERE: Final = memoryview(b"")
 
 
 class FrameDecoder:
@@ -24,10 +26,25 @@ class FrameDecoder:
     `mode`, `compressor`, `limits` and `tap` may be replaced between frames; what was read ahead stays raw until it is
     asked for. `tap` is shown the raw bytes of each frame as it is taken.
 
+    What is fed is not copied as long as whole frames can be cut from it. A body that does not come whole gets a buffer
+    of its own, which `space` offers to whoever can read straight into it.
+
     After an error the decoder is in no state to go on: the stream has no place to resynchronise.
     """
 
-    __slots__ = ("_admit", "_buffer", "_head", "_start", "compressor", "limits", "mode", "tap")
+    __slots__ = (
+        "_admit",
+        "_body",
+        "_data",
+        "_filled",
+        "_head",
+        "_start",
+        "_view",
+        "compressor",
+        "limits",
+        "mode",
+        "tap",
+    )
 
     def __init__(
         self,
@@ -42,14 +59,17 @@ class FrameDecoder:
         self.limits = limits
         self.tap = tap
         self._admit = admit
-        self._buffer = bytearray()
+        self._data = b""
+        self._view = memoryview(b"")  # of that, to cut without copying
         self._start = 0
         self._head: Head | None = None
+        self._body: memoryview | None = None
+        self._filled = 0
 
     @property
     def pending(self) -> int:
         """How many bytes were fed that belong to no frame taken yet."""
-        return len(self._buffer) - self._start
+        return len(self._data) - self._start + self._filled
 
     @property
     def awaiting(self) -> Preamble | None:
@@ -58,21 +78,47 @@ class FrameDecoder:
 
     def feed(self, data: Octets) -> None:
         """Take more bytes of the stream."""
-        if self._start >= _COMPACT_AT or self._start == len(self._buffer):
-            del self._buffer[: self._start]
-            self._start = 0
-        self._buffer += data
+        if self._body is not None:
+            data = self._fill(memoryview(data))
+        if self._start < len(self._data):
+            data = self._data[self._start :] + data
+        self._data = data if isinstance(data, bytes) else bytes(data)
+        self._view = memoryview(self._data)
+        self._start = 0
+
+    def _fill(self, data: memoryview) -> memoryview:
+        """Put what belongs there into the buffer of a body, and return the rest."""
+        while len(data) and len(space := self.space()):
+            size = min(len(space), len(data))
+            space[:size] = data[:size]
+            self._filled += size
+            data = data[size:]
+        return data
+
+    def space(self) -> memoryview:
+        """Return where the bytes that come next belong; empty where that is not known, and they have to be fed."""
+        body, head = self._body, self._head
+        if body is None or head is None:
+            return _NOWHERE
+        if self._filled == len(body) < head.body_size:
+            grown = memoryview(bytearray(min(head.body_size, 2 * len(body))))
+            grown[: self._filled] = body
+            self._body = body = grown
+        return body[self._filled :]
+
+    def filled(self, size: int) -> None:
+        """Take note that so many bytes were read into the front of `space`."""
+        self._filled += size
 
     def peek(self, size: int) -> bytes:
         """Return the next bytes of the stream, `size` at most, without taking them."""
-        with memoryview(self._buffer) as whole:
-            return bytes(whole[self._start : self._start + size])
+        return self._data[self._start : self._start + size]
 
     def take_raw(self, size: int) -> bytes | None:
         """Take `size` bytes as they are (the banner is no frame), or None while fewer are there."""
-        if self.pending < size:
+        raw = self._data[self._start : self._start + size]
+        if len(raw) < size:
             return None
-        raw = self.peek(size)
         self._start += size
         if self.tap is not None:
             self.tap(raw)
@@ -86,19 +132,12 @@ class FrameDecoder:
             if raw is None:
                 return None
             head = self._head = self._open_head(raw)
-        end = self._start + head.body_size
-        if len(self._buffer) < end:
+        body = self._take_body(head.body_size)
+        if body is None:
             return None
-        try:
-            with memoryview(self._buffer) as whole, whole[self._start : end] as body:
-                if self.tap is not None:
-                    self.tap(body)
-                frame = self.mode.open_body(head, body)
-        except Exception:
-            # Its traceback may hold views of the buffer, which could then not take another byte.
-            self._buffer, self._start = bytearray(), 0
-            raise
-        self._start = end
+        if self.tap is not None:
+            self.tap(body)
+        frame = self.mode.open_body(head, body)
         self._head = None
         if not head.verified:
             self._let_in(head.preamble)
@@ -107,6 +146,22 @@ class FrameDecoder:
         plain = self.compressor.unpack(frame, self.limits)
         self._admit(Preamble(plain.tag, tuple(map(len, plain.segments))))
         return plain
+
+    def _take_body(self, size: int) -> memoryview | None:
+        """Return the body that has `size` bytes, or None while it is not complete."""
+        if self._body is None:
+            end = self._start + size
+            if end <= len(self._data):
+                body = self._view[self._start : end]
+                self._start = end
+                return body
+            self._body, self._filled = memoryview(bytearray(min(size, _AHEAD))), 0
+            self._fill(self._view[self._start :])
+            self._start = len(self._data)
+        if self._filled < size:
+            return None
+        body, self._body, self._filled = self._body, None, 0
+        return body
 
     def _open_head(self, raw: bytes) -> Head:
         head = self.mode.open_head(raw)

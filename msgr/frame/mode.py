@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, unique
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ..errors import ConfigError
 from ..wire import Octets
 from .preamble import MAX_SEGMENTS, Preamble
+
+LARGE: Final = 64 << 10
+"""From how many bytes on a segment is not copied, where that can be helped, and a body gets a buffer of its own."""
+
+
+def own(segment: memoryview) -> Octets:
+    """Return what a frame keeps of a segment in its body: a view of a large one that is its own, else a copy."""
+    return segment if len(segment) >= LARGE and not segment.readonly else bytes(segment)
 
 
 @unique
@@ -25,8 +33,7 @@ class Revision(Enum):
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A tag and its 1 to 4 segments, as the peers mean them.
 
     An `aborted` frame has no content: its sender withdrew it while it was on its way (FRAME-7). The segments of a
@@ -34,9 +41,15 @@ class Frame:
     """
 
     tag: int
-    segments: tuple[Octets, ...] = field(repr=False)
+    segments: tuple[Octets, ...]
     aborted: bool = False
     compressed: bool = False
+
+    def __repr__(self) -> str:
+        # What the segments hold may be secret.
+        sizes = ", ".join(str(len(segment)) for segment in self.segments)
+        aborted, compressed = (", aborted" if self.aborted else ""), (", compressed" if self.compressed else "")
+        return f"Frame(tag={self.tag!r}, sizes=({sizes}){aborted}{compressed})"
 
     @property
     def size(self) -> int:
@@ -54,13 +67,13 @@ class Frame:
         return cls(tag, segments[:count])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Head:
     """The first bytes of a frame, opened.
 
     `body_size` more bytes must follow. `verified` tells whether the preamble may be acted on already; where it is
     False (msgr2.0 secure), only the lengths may be used until the body is opened (FRAME-10). `inline` holds what of
-    segment 0 came with the head.
+    segment 0 came with the head. Nobody changes one; it is not frozen because one is made a frame.
     """
 
     preamble: Preamble
@@ -83,4 +96,8 @@ class FrameMode(Protocol):
         """Open the first `head_size` bytes of a frame; raises FrameError."""
 
     def open_body(self, head: Head, body: memoryview) -> Frame:
-        """Open the `head.body_size` bytes that follow `head`; raises FrameError."""
+        """Open the `head.body_size` bytes that follow `head`; raises FrameError.
+
+        A `body` that can be written to is the frame's own: it is decrypted in place, and large segments are views of
+        it. Of any other they are copies.
+        """

@@ -18,7 +18,6 @@ from ..errors import NoncesExhausted
 from .mode import Revision
 
 NONCE_SIZE: Final = 12
-_FIXED_SIZE: Final = 4
 _COUNTER_BITS: Final = {Revision.REV0: 32, Revision.REV1: 64}
 
 
@@ -28,18 +27,17 @@ class NonceSequence:
     A wrapped counter ends the connection before a nonce repeats (CVE-2020-1759), whichever side would repeat it.
     """
 
-    __slots__ = ("_counter", "_fixed", "_left", "_revision", "_wrap")
+    __slots__ = ("_after", "_before", "_counter", "_left", "_size", "_wrap")
 
     def __init__(self, initial: bytes, revision: Revision) -> None:
-        self._revision = revision
-        self._wrap = 1 << _COUNTER_BITS[revision]
-        self._left = self._wrap
-        if revision is Revision.REV0:
-            self._counter = int.from_bytes(initial[:4], "little")
-            self._fixed = initial[4:]
-        else:
-            self._counter = int.from_bytes(initial[_FIXED_SIZE:], "little")
-            self._fixed = initial[:_FIXED_SIZE]
+        bits = _COUNTER_BITS[revision]
+        self._size = bits // 8
+        self._wrap = self._left = 1 << bits
+        counter_first = revision is Revision.REV0
+        counter = initial[: self._size] if counter_first else initial[-self._size :]
+        self._before = b"" if counter_first else initial[: -self._size]
+        self._after = initial[self._size :] if counter_first else b""
+        self._counter = int.from_bytes(counter, "little")
 
     def next(self) -> bytes:
         """Return the next nonce; raises NoncesExhausted where it would be one that was used."""
@@ -48,6 +46,4 @@ class NonceSequence:
         self._left -= 1
         counter = self._counter
         self._counter = (counter + 1) % self._wrap
-        if self._revision is Revision.REV0:
-            return counter.to_bytes(4, "little") + self._fixed
-        return self._fixed + counter.to_bytes(8, "little")
+        return self._before + counter.to_bytes(self._size, "little") + self._after

@@ -17,9 +17,11 @@ Slots beyond the number of segments are sent as zeros and not looked at.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import le
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..errors import ChecksumError, FrameError, FrameTooLarge
 from ..wire import PREAMBLE_SEED, Octets, checksum
@@ -28,9 +30,10 @@ from .tag import parse_tag, tag_name
 _LAYOUT: Final = Struct("<BB" + "IH" * 4 + "BBI")
 assert _LAYOUT.size == 32  # FRAME-2
 SIZE: Final = _LAYOUT.size
+_FIELDS: Final = Struct(_LAYOUT.format.removesuffix("I"))
+"""All but the checksum."""
 
 MAX_SEGMENTS: Final = 4
-ALIGNMENTS: Final = (8, 8, 8, 4096)
 COMPRESSED: Final = 1
 
 
@@ -45,7 +48,10 @@ class FrameLimits:
 
         One that is compressed may be as long as a segment within the limit can get by that.
         """
-        for index, (length, limit) in enumerate(zip(preamble.lengths, self.segments, strict=False)):
+        lengths, limits = preamble.lengths, self.segments
+        if all(map(le, lengths, limits)):
+            return
+        for index, (length, limit) in enumerate(zip(lengths, limits, strict=False)):
             if preamble.compressed and limit:
                 limit += limit // 6 + 64  # snappy's worst case, and what the formats put in front
             if length > limit:
@@ -55,8 +61,23 @@ class FrameLimits:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class Preamble:
+def pack(tag: int, lengths: Sequence[int], compressed: bool) -> bytes:
+    """Return the 32 bytes that begin a frame, checksum included (FRAME-2, FRAME-3)."""
+    slots = _SLOTS[len(lengths) - 1]
+    head = _FIELDS.pack(tag, len(lengths), *slots(*lengths), COMPRESSED if compressed else 0, 0)
+    return head + checksum(head, PREAMBLE_SEED).to_bytes(4, "little")
+
+
+# Lengths and alignments of one to four segments, as they stand in the preamble.
+_SLOTS: Final[tuple[Callable[..., tuple[int, ...]], ...]] = (
+    lambda a: (a, 8, 0, 0, 0, 0, 0, 0),
+    lambda a, b: (a, 8, b, 8, 0, 0, 0, 0),
+    lambda a, b, c: (a, 8, b, 8, c, 8, 0, 0),
+    lambda a, b, c, d: (a, 8, b, 8, c, 8, d, 4096),
+)
+
+
+class Preamble(NamedTuple):
     """What the first 32 bytes of a frame say."""
 
     tag: int
@@ -65,18 +86,13 @@ class Preamble:
 
     def encode(self) -> bytes:
         """Return the 32 bytes, checksum included."""
-        count = len(self.lengths)
-        slots = [0] * 8
-        slots[0 : 2 * count : 2] = self.lengths
-        slots[1 : 2 * count : 2] = ALIGNMENTS[:count]
-        head = _LAYOUT.pack(self.tag, count, *slots, COMPRESSED if self.compressed else 0, 0, 0)[:-4]
-        return head + checksum(head, PREAMBLE_SEED).to_bytes(4, "little")
+        return pack(self.tag, self.lengths, self.compressed)
 
     @classmethod
     def decode(cls, data: Octets) -> Preamble:
         """Take 32 bytes apart; raises ChecksumError (FRAME-3) and FrameError (FRAME-1, FRAME-4)."""
         tag, count, l0, _, l1, _, l2, _, l3, _, flags, _, expected = _LAYOUT.unpack(data)
-        actual = checksum(memoryview(data)[:-4], PREAMBLE_SEED)
+        actual = checksum(data[:-4], PREAMBLE_SEED)
         if actual != expected:
             raise ChecksumError(f"preamble checksum {expected:#010x}, its bytes give {actual:#010x}", rule="FRAME-3")
         if not 1 <= count <= MAX_SEGMENTS:

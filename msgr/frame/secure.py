@@ -18,6 +18,7 @@ Padding is sent as zeros and not looked at.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,7 +32,7 @@ from ..errors import AuthError, ConfigError, IntegrityError
 from ..wire import Octets
 from . import preamble
 from .late import is_aborted_by_flags, is_aborted_by_status, late_flags, late_status
-from .mode import Frame, Head, Revision
+from .mode import LARGE, Frame, Head, Revision, own
 from .nonce import NONCE_SIZE, NonceSequence
 from .preamble import Preamble
 from .tag import tag_name
@@ -40,31 +41,38 @@ _KEY_SIZE: Final = 16
 _TAG_SIZE: Final = 16
 _BLOCK: Final = 16
 _INLINE_SIZE: Final = 48
+_FLAGS: Final = tuple(bytes([late_flags(aborted)]).ljust(_BLOCK, b"\0") for aborted in (False, True))
+_STATUS: Final = tuple(bytes([late_status(aborted)]).ljust(_BLOCK, b"\0") for aborted in (False, True))
+"""What ends a frame, by whether it was aborted."""
 SECRET_SIZE: Final = _KEY_SIZE + 2 * NONCE_SIZE
 """How many bytes of the connection secret are used, and so the least it must have (FRAME-13)."""
 
 
+_ZEROS: Final = tuple(map(bytes, range(_INLINE_SIZE + 1)))
+
+
 def _padded(length: int) -> int:
-    return -(-length // _BLOCK) * _BLOCK
+    return (length + _BLOCK - 1) & -_BLOCK
 
 
-def _pad(segments: tuple[Octets, ...]) -> list[Octets]:
+def _pad(segments: Iterable[Octets], tail: bytes = b"") -> list[Octets]:
     pieces: list[Octets] = []
     for segment in segments:
-        pieces.append(segment)
-        if missing := -len(segment) % _BLOCK:
-            pieces.append(bytes(missing))
+        if size := len(segment):
+            pieces.append(segment)
+            if missing := -size % _BLOCK:
+                pieces.append(_ZEROS[missing])
+    pieces.append(tail)
     return pieces
 
 
-def _cut(plain: Octets, lengths: tuple[int, ...]) -> tuple[bytes, ...]:
-    view = memoryview(plain)
-    segments = []
+def _cut(plain: memoryview, lengths: Iterable[int]) -> list[Octets]:
+    segments: list[Octets] = []
     start = 0
     for length in lengths:
-        segments.append(bytes(view[start : start + length]))
-        start += _padded(length)
-    return tuple(segments)
+        segments.append(own(plain[start : start + length]) if length else b"")
+        start += (length + _BLOCK - 1) & -_BLOCK
+    return segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +113,46 @@ class SecureMode:
     def _encrypt(self, plain: bytes) -> bytes:
         return self._aead.encrypt(self._send.next(), plain, None)
 
+    def _encrypt_all(self, pieces: list[Octets]) -> list[Octets]:
+        """Encrypt pieces as one text: joined, or each by itself where a copy would cost more than that."""
+        if sum(map(len, pieces)) < LARGE:
+            return [self._encrypt(b"".join(pieces))]
+        context = Cipher(self._key, GCM(self._send.next())).encryptor()
+        sealed: list[Octets] = [context.update(piece) for piece in pieces]
+        context.finalize()
+        return [*sealed, context.tag]
+
     def _decrypt(self, sealed: Octets, what: str) -> bytes:
         try:
             return self._aead.decrypt(self._receive.next(), sealed, None)
         except InvalidTag:
             raise _tampered(what) from None
 
+    def _decrypt_all(self, sealed: memoryview, what: str) -> memoryview:
+        """Decrypt a text, in place where it is large and our own."""
+        if len(sealed) < LARGE or sealed.readonly:
+            return memoryview(self._decrypt(sealed, what))
+        context = Cipher(self._key, GCM(self._receive.next())).decryptor()
+        return _finish(context, sealed, what)
+
+
+def _finish(context: AEADDecryptionContext, sealed: memoryview, what: str) -> memoryview:
+    """Decrypt in place what a context goes on with, tag last, and return the plain text; raises IntegrityError."""
+    # The library wants room for a block more than it will write; the tag is read before anything is written there.
+    tag = bytes(sealed[-_TAG_SIZE:])
+    context.update_into(sealed[:-_TAG_SIZE], sealed)
+    try:
+        context.finalize_with_tag(tag)
+    except InvalidTag:
+        raise _tampered(what) from None
+    return sealed[:-_TAG_SIZE]
+
 
 def _tampered(what: str) -> IntegrityError:
     return IntegrityError(f"{what} does not verify under its AES-GCM tag", rule="FRAME-10")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _OpenHead(Head):
     """A head of msgr2.0, with the decryption that its body goes on with."""
 
@@ -131,9 +167,8 @@ class SecureRev0(SecureMode):
 
     def seal(self, frame: Frame) -> list[Octets]:
         """Encrypt the whole frame in one operation."""
-        head = Preamble(frame.tag, tuple(map(len, frame.segments)), frame.compressed).encode()
-        tail = bytes([late_flags(frame.aborted)]).ljust(_BLOCK, b"\0")
-        return [self._encrypt(b"".join([head, *_pad(frame.segments), tail]))]
+        head = preamble.pack(frame.tag, [len(segment) for segment in frame.segments], frame.compressed)
+        return self._encrypt_all([head, *_pad(frame.segments, _FLAGS[frame.aborted])])
 
     def open_head(self, data: Octets) -> Head:
         """Decrypt the preamble, which stays unverified until the body is there."""
@@ -145,14 +180,18 @@ class SecureRev0(SecureMode):
     def open_body(self, head: Head, body: memoryview) -> Frame:
         """Decrypt the rest and verify it all."""
         assert isinstance(head, _OpenHead)
-        plain = head.context.update(body[:-_TAG_SIZE])
-        try:
-            head.context.finalize_with_tag(bytes(body[-_TAG_SIZE:]))
-        except InvalidTag:
-            raise _tampered("a frame") from None
+        if body.readonly:
+            plain = memoryview(head.context.update(body[:-_TAG_SIZE]))
+            try:
+                head.context.finalize_with_tag(bytes(body[-_TAG_SIZE:]))
+            except InvalidTag:
+                raise _tampered("a frame") from None
+        else:
+            plain = _finish(head.context, body, "a frame")
+        tag, lengths, compressed = head.preamble
         if is_aborted_by_flags(plain[-_BLOCK]):
-            return Frame(head.preamble.tag, (), aborted=True)
-        return Frame(head.preamble.tag, _cut(plain, head.preamble.lengths), compressed=head.preamble.compressed)
+            return Frame(tag, (), aborted=True)
+        return Frame(tag, tuple(_cut(plain, lengths)), compressed=compressed)
 
 
 class SecureRev1(SecureMode):
@@ -163,40 +202,45 @@ class SecureRev1(SecureMode):
 
     def seal(self, frame: Frame) -> list[Octets]:
         """Encrypt the frame in one to three operations; raises ConfigError."""
-        first, *others = frame.segments
-        if frame.aborted and not others:  # FRAME-12: no epilogue, so nothing could say it
+        segments = frame.segments
+        lengths = [len(segment) for segment in segments]
+        head = preamble.pack(frame.tag, lengths, frame.compressed)
+        first, size = segments[0], lengths[0]
+        if size <= _INLINE_SIZE:
+            sealed: list[Octets] = [self._encrypt(head + first + _ZEROS[_INLINE_SIZE - size])]
+        else:
+            sealed = [self._encrypt(head + first[:_INLINE_SIZE])]
+            sealed += self._encrypt_all(_pad((first[_INLINE_SIZE:],)))
+        if len(segments) > 1:
+            sealed += self._encrypt_all(_pad(segments[1:], _STATUS[frame.aborted]))
+        elif frame.aborted:  # FRAME-12: no epilogue, so nothing could say it
             raise ConfigError(f"{tag_name(frame.tag)} has one segment and cannot be aborted in msgr2.1")
-        head = Preamble(frame.tag, tuple(map(len, frame.segments)), frame.compressed).encode()
-        inline = bytes(first[:_INLINE_SIZE]).ljust(_INLINE_SIZE, b"\0")
-        sealed: list[Octets] = [self._encrypt(head + inline)]
-        if len(first) > _INLINE_SIZE:
-            sealed.append(self._encrypt(b"".join(_pad((first[_INLINE_SIZE:],)))))
-        if others:
-            tail = bytes([late_status(frame.aborted)]).ljust(_BLOCK, b"\0")
-            sealed.append(self._encrypt(b"".join([*_pad(tuple(others)), tail])))
         return sealed
 
     def open_head(self, data: Octets) -> Head:
         """Verify and decrypt preamble and inline part."""
         plain = self._decrypt(data, "the head of a frame")
         frame = Preamble.decode(plain[: preamble.SIZE])
-        first, *others = frame.lengths
+        lengths = frame.lengths
+        first = lengths[0]
         size = _padded(first) - _INLINE_SIZE + _TAG_SIZE if first > _INLINE_SIZE else 0
-        if others:
-            size += sum(map(_padded, others)) + _BLOCK + _TAG_SIZE
-        return Head(frame, size, inline=plain[preamble.SIZE : preamble.SIZE + min(first, _INLINE_SIZE)])
+        if len(lengths) > 1:
+            size += sum([_padded(length) for length in lengths[1:]]) + _BLOCK + _TAG_SIZE
+        return Head(frame, size, True, plain[preamble.SIZE : preamble.SIZE + min(first, _INLINE_SIZE)])
 
     def open_body(self, head: Head, body: memoryview) -> Frame:
         """Verify and decrypt what follows the head."""
-        first, *others = head.preamble.lengths
-        segment = head.inline
-        start = 0
+        tag, lengths, compressed = head.preamble
+        first = lengths[0]
+        segment: Octets = head.inline
         if first > _INLINE_SIZE:
-            start = _padded(first) - _INLINE_SIZE + _TAG_SIZE
-            segment += self._decrypt(body[:start], "segment 0")[: first - _INLINE_SIZE]
-        if not others:
-            return Frame(head.preamble.tag, (segment,), compressed=head.preamble.compressed)
-        plain = self._decrypt(body[start:], "the segments after the first")
+            end = _padded(first) - _INLINE_SIZE + _TAG_SIZE
+            rest = self._decrypt_all(body[:end], "segment 0")
+            segment = b"".join((segment, rest[: first - _INLINE_SIZE]))
+            body = body[end:]
+        if len(lengths) == 1:
+            return Frame(tag, (segment,), False, compressed)
+        plain = self._decrypt_all(body, "the segments after the first")
         if is_aborted_by_status(plain[-_BLOCK]):
-            return Frame(head.preamble.tag, (), aborted=True)
-        return Frame(head.preamble.tag, (segment, *_cut(plain, tuple(others))), compressed=head.preamble.compressed)
+            return Frame(tag, (), aborted=True)
+        return Frame(tag, (segment, *_cut(plain, lengths[1:])), False, compressed)

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from msgr.errors import ChecksumError, ConfigError, FrameError, UnexpectedFrame
-from msgr.frame import Frame, FrameDecoder, Mode, Preamble, Revision, Tag, crc_mode, parse_tag, secure_mode, tag_name
+from msgr.frame import (
+    Frame,
+    FrameDecoder,
+    FrameLimits,
+    Mode,
+    Preamble,
+    Revision,
+    Tag,
+    crc_mode,
+    parse_tag,
+    secure_mode,
+    tag_name,
+)
 from msgr.wire import Octets
 from tests.frame.strategies import MODE_IDS, MODES, SECRET, mode_pair
 from tests.frame.vectors import GENEROUS, admit_all, take_all
@@ -108,10 +122,57 @@ def test_the_buffer_does_not_grow_with_history() -> None:
     large = Frame(Tag.MESSAGE, (b"h" * 41, bytes(50_000)))
     wire = sealed("crc", Revision.REV1, large)
     decoder.feed(wire[:-1])
-    for _ in range(20):
-        decoder.feed(wire[-1:] + wire[:-1])  # never empty, so that only compacting can free it
-        assert decoder.next_frame() == large
-        assert len(decoder._buffer) <= 4 * len(wire)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            decoder.feed(wire[-1:] + wire[:-1])  # never empty, so that there is always something left over
+            assert decoder.next_frame() == large
+            assert decoder.pending == len(wire) - 1
+            assert tracemalloc.get_traced_memory()[0] <= 4 * len(wire)
+    finally:
+        tracemalloc.stop()
+
+
+@EVERY_MODE
+def test_a_large_body_is_read_straight_into_its_buffer(name: str, revision: Revision) -> None:
+    """And large segments are views of it, as `bytes(...)` shows."""
+    large = Frame(Tag.MESSAGE, (b"h" * 41, b"front", b"", bytes(range(256)) * 40_000))
+    wire = memoryview(sealed(name, revision, large))
+    limits = FrameLimits((64, 64, 64, 16 << 20))
+    decoder = FrameDecoder(mode_pair(name, revision)[1], limits, admit_all)
+    assert len(decoder.space()) == 0
+    decoder.feed(wire[:100])
+    assert decoder.next_frame() is None
+    at = 100
+    while len(space := decoder.space()):
+        assert len(space) <= 8 << 20
+        size = min(len(space), 1_000_000)
+        space[:size] = wire[at : at + size]
+        decoder.filled(size)
+        at += size
+        if at < len(wire):
+            assert decoder.next_frame() is None
+    assert at == len(wire)
+    frame = decoder.next_frame()
+    assert frame is not None
+    assert frame == large
+    assert isinstance(frame.segments[1], bytes)
+    assert isinstance(frame.segments[3], memoryview)
+    assert decoder.pending == 0
+
+
+def test_no_more_is_allocated_than_has_come() -> None:
+    """A length is a claim: beyond four mebibytes memory grows with the bytes that come."""
+    wire = sealed("crc", Revision.REV1, Frame(Tag.MESSAGE, (b"h" * 41, bytes(64 << 20))))
+    limits = FrameLimits((64, 64 << 20, 0, 0))
+    decoder = FrameDecoder(crc_mode(Revision.REV1), limits, admit_all)
+    tracemalloc.start()
+    try:
+        decoder.feed(wire[:1000])
+        assert decoder.next_frame() is None
+        assert tracemalloc.get_traced_memory()[1] < 5 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_was_delivered_does_not_change_with_the_buffer() -> None:
@@ -150,7 +211,7 @@ def test_bytes_after_an_error_do_no_harm(name: str, revision: Revision) -> None:
 
 class TestFrame:
     def test_its_content_stays_out_of_its_repr(self) -> None:
-        assert repr(Frame(Tag.ACK, (b"content",))) == "Frame(tag=<Tag.ACK: 20>, aborted=False, compressed=False)"
+        assert repr(Frame(Tag.ACK, (b"content",))) == "Frame(tag=<Tag.ACK: 20>, sizes=(7))"
 
     def test_empty_segments_at_the_end_are_dropped(self) -> None:
         assert Frame.of(17, b"a", b"", b"b", b"") == Frame(17, (b"a", b"", b"b"))

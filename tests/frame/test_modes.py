@@ -42,6 +42,7 @@ def encoder_of(name: str, revision: Revision) -> Build:
 @FEW
 @given(said=st.lists(frames, max_size=5), places=st.lists(st.integers(0, 5000), max_size=8))
 def test_frames_round_trip_cut_anywhere(name: str, revision: Revision, said: list[Frame], places: list[int]) -> None:
+    """Demand 63."""
     sender, receiver = mode_pair(name, revision)
     taking = decoder(receiver)
     heard = []
@@ -68,6 +69,7 @@ def test_both_directions_at_once(name: str, revision: Revision, said: Frame) -> 
 @FEW
 @given(said=frames.filter(lambda frame: len(frame.segments) > 1))
 def test_an_aborted_frame_has_no_content_and_the_next_is_whole(name: str, revision: Revision, said: Frame) -> None:
+    """Demand 74f."""
     sender, receiver = mode_pair(name, revision)
     taking = decoder(receiver)
     taking.feed(seal(sender, Frame(said.tag, said.segments, aborted=True), said))
@@ -90,6 +92,7 @@ def test_segments_may_be_views() -> None:
 
 
 def test_a_large_segment_is_not_copied_in_crc_mode() -> None:
+    """Demand 90."""
     data = bytearray(1 << 20)
     for revision in Revision:
         assert any(piece is data for piece in crc_mode(revision).seal(Frame(17, (b"header", b"", b"", data))))
@@ -125,6 +128,7 @@ def test_any_bytes_give_frames_or_a_peer_error(name: str, revision: Revision, da
 def test_any_preamble_of_one_who_has_the_key_gives_frames_or_a_peer_error(
     name: str, revision: Revision, tag: int, count: int, lengths: list[int], flags: int, late: int, body: bytes
 ) -> None:
+    """Demand 74c."""
     head = preamble(tag, lengths, count=count, flags=flags)
     sealer = Sealer(str(revision), SECRET)
     if name == "crc":

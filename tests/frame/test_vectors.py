@@ -8,11 +8,13 @@ from tests.vector_files import each
 
 @each("preamble", "nonce", "secret")
 def test_vector(vector: Vector) -> None:
+    """Demands 74b and 74e."""
     check(vector)
 
 
 @each("frame-crc", "frame-secure", "abort-crc", "abort-secure")
 def test_frame(vector: Vector) -> None:
+    """Demands 74d and 74h."""
     check(vector)
 
 
