@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import anyio
 import anyio.abc
 
 from ..core import Connection, ServerConfig
-from ..errors import ConnectionLost, Refused
+from ..errors import ConnectionLost, TimedOut
 from ..session import SessionTable
 from ..wire import Endpoint, EntityAddr
 from .bell import Bell
 from .dial import entity_addr
 from .driver import Driver, Host
-from .listener import accept_forever
+from .half_open import HalfOpen
+from .listener import Tally, accept_forever, waiting
 from .log import EventLog
 from .runtime import Runtime
 from .stream import SocketStream
@@ -24,7 +27,7 @@ from .stream import SocketStream
 
 @dataclass(slots=True)
 class AcceptStats:
-    """What an acceptor has seen so far."""
+    """What an acceptor has seen until one moment, and how it was then."""
 
     accepted: int = 0
     """Connections taken from the listening socket."""
@@ -32,28 +35,79 @@ class AcceptStats:
     """Handshakes that ended in a session."""
     failed: int = 0
     """Handshakes that did not."""
+    displaced: int = 0
+    """Of those that failed, how many had to make room for others (LIMIT-4, ACCEPT-1)."""
+    late: int = 0
+    """Of those that failed, how many were not over in time (LIMIT-3)."""
+    aborted: int = 0
+    """Connections that were lost before they could be accepted, as far as the system tells."""
+    pauses: int = 0
+    """How often accepting paused because descriptors or memory had run out (ACCEPT-3)."""
+    pausing: bool = False
+    """Whether it did so at that moment."""
+    half_open: int = 0
+    """Handshakes under way at that moment."""
+    oldest: float = 0.0
+    """For how many seconds the oldest of them had been so."""
+    hosts: int = 0
+    """How many hosts they came from."""
+    waiting: int | None = None
+    """Connections that waited in the kernel to be accepted; None where the system does not tell."""
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.half_open} handshakes under way, from {self.hosts} hosts, the oldest for {self.oldest:.1f} s",
+            f"{self.accepted} accepted, {self.ready} ready, {self.failed} failed ({self.late} late, {self.displaced} "
+            "displaced)",
+        ]
+        if self.waiting is not None:
+            parts.append(f"{self.waiting} wait in the kernel")
+        if self.pausing:
+            parts.append("accepting pauses for want of descriptors or memory")
+        return "; ".join(parts)
 
 
 class Acceptor:
     """Takes connections at listening sockets and drives them.
 
-    At most `Limits.half_open` handshakes are under way; one more ends the oldest (LIMIT-4). While `full` says so, no
-    more connections are taken.
+    At most `Limits.half_open` handshakes are under way; one more ends the oldest (LIMIT-4). At most
+    `Limits.half_open_per_host` are so from one host; one more from there ends the oldest from there (ACCEPT-1). Before
+    it comes to that, connections are taken at a pace, and while `full` says so, not at all. Each has nine tenths of
+    `Timeouts.handshake` (ACCEPT-4).
     """
 
     def __init__(
         self, config: ServerConfig, endpoint: Endpoint, sessions: SessionTable, runtime: Runtime, host: Host
     ) -> None:
-        self.config = config
-        self.stats = AcceptStats()
+        self.config = replace(config, timeouts=config.timeouts.incoming())
         self.released = Bell()
         """Rings when a descriptor was given back, or a session taken."""
+        self._counts = AcceptStats()
         self._endpoint = endpoint
         self._sessions = sessions
         self._runtime = runtime
         self._host = host
-        self._half_open: dict[Driver, None] = {}
+        self._half_open = HalfOpen[Driver](config.limits.half_open, config.limits.half_open_per_host)
+        self._over = Bell()
+        """Rings when a handshake is over by itself."""
+        self._listening: dict[socket.socket, Tally] = {}
         self._log = EventLog("msgr.net.acceptor", runtime.clock)
+
+    @property
+    def stats(self) -> AcceptStats:
+        """What it has seen so far, and how it is now: a copy that does not change."""
+        queues = [waiting(listening) for listening in self._listening]
+        tallies = self._listening.values()
+        return replace(
+            self._counts,
+            aborted=sum(tally.aborted for tally in tallies),
+            pauses=sum(tally.pauses for tally in tallies),
+            pausing=any(tally.pausing for tally in tallies),
+            half_open=len(self._half_open),
+            oldest=self._half_open.age(self._runtime.clock()) if self._half_open else 0.0,
+            hosts=self._half_open.hosts,
+            waiting=None if None in queues else sum(queue or 0 for queue in queues),
+        )
 
     async def accept(self, listening: socket.socket, tasks: anyio.abc.TaskGroup, full: Callable[[], bool]) -> None:
         """Accept connections at a listening socket until it is cancelled; they are driven in `tasks`."""
@@ -61,18 +115,37 @@ class Acceptor:
         def welcome(connected: socket.socket, sockaddr: tuple[str | int, ...]) -> None:
             self._welcome(connected, sockaddr, tasks)
 
-        await accept_forever(listening, welcome, full=full, released=self.released)
+        tally = self._listening[listening] = Tally()
+        await accept_forever(
+            listening,
+            welcome,
+            full=full,
+            released=self.released,
+            pace=self._pace,
+            tally=tally,
+            clock=self._runtime.clock,
+        )
+
+    async def _pace(self) -> None:
+        """Wait for a moment while there is no place for one more: one may come free without displacing anybody."""
+        seconds = self._half_open.pace
+        if seconds:
+            with anyio.move_on_after(seconds):
+                await self._over.wait()
 
     def _welcome(self, connected: socket.socket, sockaddr: tuple[str | int, ...], tasks: anyio.abc.TaskGroup) -> None:
-        self.stats.accepted += 1
+        self._counts.accepted += 1
         try:
+            if not sockaddr:  # some systems leave it out where the other end has gone
+                raise OSError(errno.ENOTCONN, "it has no other end")
             peer = entity_addr(self._endpoint, sockaddr)
             config = self._config_for(connected)
             stream = SocketStream(connected)
         except OSError as error:  # it has gone already, which is nobody's trouble but its own
             connected.close()
-            self.stats.failed += 1
-            self._log.tell(logging.INFO, "gone", str(sockaddr[0]), f"gone before it was served: {error}")
+            self._counts.failed += 1
+            whom = str(sockaddr[0]) if sockaddr else "somebody"
+            self._log.tell(logging.INFO, "gone", whom, f"gone before it was served: {error}")
             return
         stream.on_close = self.released.ring
         connection = Connection(
@@ -83,17 +156,13 @@ class Acceptor:
             trace=self._runtime.trace,
         )
         driver = Driver(connection, stream, config.limits, self._runtime, self._host)
-        self._half_open[driver] = None
-        self._make_room()
-        connection.start(now=self._runtime.clock(), wall=self._runtime.wall())
+        now = self._runtime.clock()
+        connection.start(now=now, wall=self._runtime.wall())
         tasks.start_soon(self._host_one, driver, peer)
-
-    def _make_room(self) -> None:
-        limit = self.config.limits.half_open
-        if len(self._half_open) > limit:
-            oldest = next(iter(self._half_open))
-            del self._half_open[oldest]  # now, as more may come before its task has noticed
-            oldest.end(Refused(f"more than {limit} handshakes at once; the oldest goes first", rule="LIMIT-4"))
+        if (gone := self._half_open.add(driver, peer.host, now)) is not None:
+            self._counts.displaced += 1
+            oldest, why = gone
+            oldest.end(why)
 
     def _config_for(self, connected: socket.socket) -> ServerConfig:
         """Return the settings of a connection: a server that listens everywhere is known by where it was reached."""
@@ -106,17 +175,24 @@ class Acceptor:
         try:
             await driver.run()
         finally:
-            self._half_open.pop(driver, None)
             if driver.session is None:
-                self.stats.failed += 1
-                error = driver.error or ConnectionLost("it was closed")
-                # By host: the port is another one each time.
-                self._log.tell(
-                    logging.INFO, "no-session", str(peer.host), f"no session: {error}", error=type(error).__name__
-                )
+                self._note_failure(driver, peer)
+            if self._half_open.discard(driver):
+                self._over.ring()
+
+    def _note_failure(self, driver: Driver, peer: EntityAddr) -> None:
+        error = driver.error or ConnectionLost("it was closed")
+        self._counts.failed += 1
+        text = f"no session: {error}"
+        if isinstance(error, TimedOut):
+            self._counts.late += 1
+            # What was late may have been our own fault: a reader of the log sees how busy we were.
+            text += f" ({self.stats})"
+        # By host: the port is another one each time.
+        self._log.tell(logging.INFO, "no-session", str(peer.host), text, error=type(error).__name__)
 
     def note_ready(self, driver: Driver) -> None:
         """Note that the handshake of `driver`, if it was accepted here, is over."""
-        if driver in self._half_open:
-            del self._half_open[driver]
-            self.stats.ready += 1
+        if self._half_open.discard(driver):
+            self._counts.ready += 1
+            self._over.ring()

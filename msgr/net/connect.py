@@ -12,7 +12,7 @@ from ..core import Compressions, CompressionSetting, Connected, Connection, Limi
 from ..core.config import Config
 from ..errors import ConnectionLost
 from ..frame import Mode, Revision
-from ..session import PeerSession, Policy
+from ..session import ChannelQuotas, PeerSession, Policy
 from ..wire import Endpoint, EntityAddr, EntityName, EntityType
 from .driver import Driver
 from .messenger import Messenger
@@ -35,6 +35,7 @@ async def connect(
     modes: Sequence[Mode] = (),
     revisions: frozenset[Revision] = DEFAULT_REVISIONS,
     compression: CompressionSetting = None,
+    channels: ChannelQuotas | None = None,
     expect: EntityType | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
@@ -46,8 +47,9 @@ async def connect(
     `auth` is a keyring that holds the key of `name` (cephx), None (method none: nobody proves anything), or methods in
     order of preference. `policy` is lossy_client unless it is given; with lossless_client the session outlives its
     connections, and is dialled again when one is lost. `modes` are allowed connection modes, best first; without any,
-    the strongest that the method can key. `compression` is what we wish, None is off. Nothing that is not allowed here
-    is accepted. `stream` is used if given; `address` then only names whom it leads to. `expect` is the server's type.
+    the strongest that the method can key. `compression` is what we wish, None is off. With `channels`, those of the
+    session share its way out by quota. Nothing that is not allowed here is accepted. `stream` is used if given;
+    `address` then only names whom it leads to. `expect` is the server's type.
 
     Raises ConfigError, ConnectFailed, TimedOut, AuthRefused and every other PeerError before the body begins. When the
     body ends, what is queued is sent and the session closed; when it raises or is cancelled, all ends at once.
@@ -63,12 +65,13 @@ async def connect(
             modes=modes,
             revisions=revisions,
             compression=compression,
+            channels=channels,
             limits=limits,
             timeouts=timeouts,
             runtime=runtime,
         )
         async with node:
-            session = node.begin(PeerSession(policy), address, expect=expect, stream=given)
+            session = node.begin(PeerSession(policy, channels=channels), address, expect=expect, stream=given)
             await session.ready()
             async with session:
                 yield session
@@ -99,6 +102,7 @@ async def accept(
     modes: Sequence[Mode] = (),
     revisions: frozenset[Revision] = DEFAULT_REVISIONS,
     compression: CompressionSetting = None,
+    channels: ChannelQuotas | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     runtime: Runtime | None = None,
@@ -116,8 +120,9 @@ async def accept(
         modes=tuple(modes),
         revisions=revisions,
         compression=Compressions.given(compression),
+        channels=channels,
         limits=limits or Limits(),
-        timeouts=timeouts or Timeouts(),
+        timeouts=(timeouts or Timeouts()).incoming(),
     )
     connection = Connection(config, dice=runtime.dice, trace=runtime.trace)
     connection.start(now=runtime.clock(), wall=runtime.wall())
@@ -150,6 +155,7 @@ async def serve(
     modes: Sequence[Mode] = (),
     revisions: frozenset[Revision] = DEFAULT_REVISIONS,
     compression: CompressionSetting = None,
+    channels: ChannelQuotas | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     runtime: Runtime | None = None,
@@ -159,8 +165,8 @@ async def serve(
     `auth` is a keyring with the keys of those who may come (cephx), None (method none: everyone may), or methods.
     `policy` is stateless_server unless it is given. `advertise` is the address that clients dial, where that is another
     one (a proxy's, or a gateway's). `modes` are the connection modes allowed; without any, the strongest that each
-    method can key. `compression` is what we allow, None is off. The messenger yields the sessions of those who came;
-    who takes one closes it.
+    method can key. `compression` is what we allow, None is off; `channels` share the way out of each session by quota.
+    The messenger yields the sessions of those who came; who takes one closes it.
 
     Raises ConfigError where it cannot listen. A handshake has `Timeouts.handshake`; one that fails is logged and
     counted, and disturbs nobody else. When the body ends, sessions are closed in good order; when it raises or is
@@ -178,6 +184,7 @@ async def serve(
         modes=modes,
         revisions=revisions,
         compression=compression,
+        channels=channels,
         limits=limits,
         timeouts=timeouts,
         runtime=runtime,

@@ -6,11 +6,16 @@ import errno
 import os
 import socket
 from ipaddress import ip_address
+from typing import Final
 
 import anyio
 
 from ..errors import ConfigError, ConnectFailed
 from ..wire import AddressType, Endpoint, EntityAddr
+from .bell import Bell
+
+_HEAD_START: Final = 0.25
+"""Seconds that an address has to itself before the next one is tried as well."""
 
 
 def entity_addr(endpoint: Endpoint, sockaddr: tuple[str | int, ...]) -> EntityAddr:
@@ -35,17 +40,51 @@ async def resolve(endpoint: Endpoint, *, passive: bool = False) -> list[tuple[in
 
 
 async def dial(endpoint: Endpoint) -> tuple[socket.socket, EntityAddr]:
-    """Connect to the first address behind `endpoint` that answers; returns the socket and that address.
+    """Connect to the first address behind `endpoint` that answers; returns the socket and that address (DIAL-2).
 
-    Raises ConnectFailed. Cancelling it closes what was begun.
+    They are tried in the order in which they came; the next one when one has failed, or has not answered for a quarter
+    of a second. Raises ConnectFailed. Cancelling it closes what was begun.
     """
-    failures: list[str] = []
-    for family, sockaddr in await resolve(endpoint):
+    places, attempts = await resolve(endpoint), _Attempts()
+    try:
+        async with anyio.create_task_group() as tasks:
+            for family, sockaddr in places:
+                tasks.start_soon(attempts.make, family, sockaddr, tasks.cancel_scope)
+                with anyio.move_on_after(_HEAD_START):
+                    await attempts.ended.wait()
+    except BaseException:
+        if attempts.answered is not None:
+            attempts.answered[0].close()
+        raise
+    if attempts.answered is None:
+        what = "; ".join(attempts.failures)
+        raise ConnectFailed(f"no connection to {endpoint.host} port {endpoint.port} ({what})")
+    connected, sockaddr = attempts.answered
+    return connected, entity_addr(endpoint, sockaddr)
+
+
+class _Attempts:
+    """Attempts to connect to the addresses of one host, of which the first to succeed ends the others."""
+
+    def __init__(self) -> None:
+        self.answered: tuple[socket.socket, tuple[str | int, ...]] | None = None
+        self.failures: list[str] = []
+        self.ended = Bell()
+        """Rings when one of them has ended."""
+
+    async def make(self, family: int, sockaddr: tuple[str | int, ...], others: anyio.CancelScope) -> None:
+        """Try one address."""
         try:
-            return await connect_socket(family, sockaddr), entity_addr(endpoint, sockaddr)
-        except OSError as error:
-            failures.append(f"{sockaddr[0]}: {error.strerror or error}")
-    raise ConnectFailed(f"no connection to {endpoint.host} port {endpoint.port} ({'; '.join(failures)})")
+            connected = await connect_socket(family, sockaddr)
+        except OSError as error:  # also a family that this system does not know
+            self.failures.append(f"{sockaddr[0]}: {error.strerror or error}")
+        else:
+            if self.answered is None:
+                self.answered = connected, sockaddr
+                others.cancel()
+            else:
+                connected.close()
+        self.ended.ring()
 
 
 async def connect_socket(family: int, sockaddr: tuple[str | int, ...]) -> socket.socket:

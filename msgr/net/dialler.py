@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 
 import anyio
 
-from ..core import ClientConfig, Connection
-from ..errors import ConnectFailed, ConnectionLost, ConnectTimedOut
+from ..core import ClientConfig, Connected, Connection
+from ..errors import ConnectFailed, ConnectionLost, ConnectTimedOut, SimultaneousOpen
 from ..session import SessionTable
-from ..wire import Endpoint, EntityAddr
+from ..wire import AddressType, Endpoint, EntityAddr
+from .broker import Broker, Permit
 from .dial import dial
 from .driver import Driver, Host
 from .runtime import Runtime
@@ -20,11 +22,18 @@ from .stream import SocketStream, Stream
 class Dialler:
     """Dials one endpoint for one session, as often as it is asked.
 
-    The handshake's deadline begins with the dialling. `given`, if set, is used in place of the first connection.
+    The handshake's deadline begins with the dialling. `given`, if set, is used in place of the first connection. A
+    `broker` is asked before, and has its permit back when the handshake is over (DIAL-1).
     """
 
     def __init__(
-        self, config: ClientConfig, endpoint: Endpoint | None, sessions: SessionTable, runtime: Runtime, host: Host
+        self,
+        config: ClientConfig,
+        endpoint: Endpoint | None,
+        sessions: SessionTable,
+        runtime: Runtime,
+        host: Host,
+        broker: Broker | None = None,
     ) -> None:
         self.given: Stream | None = None
         self._config = config
@@ -32,21 +41,44 @@ class Dialler:
         self._sessions = sessions
         self._runtime = runtime
         self._host = host
+        self._broker = broker
 
     async def dial(self, session: Session) -> Driver:
         """Return the driver of a fresh connection, which does not run yet; raises ConnectFailed and TimedOut."""
+        if self._broker is None or self.given is not None:
+            return await self._dial(session, self._host, None)
+        permit = await self._broker.take()
+        try:
+            return await self._dial(session, _Permitted(self._host, permit), permit)
+        except BaseException:
+            permit.release()
+            raise
+
+    async def _dial(self, session: Session, host: Host, permit: Permit | None) -> Driver:
         runtime = self._runtime
         started = runtime.clock()
         stream, target = await self._reach()
+        if permit is not None and isinstance(stream, SocketStream):
+            stream.on_close = permit.release
         if session.connected or session.over:  # the peer was first, or nobody wants it any more
             await stream.aclose()
             raise ConnectionLost("the connection is not needed any more")
+        try:
+            own = _own(stream)
+        except SimultaneousOpen:
+            await stream.aclose()
+            raise
         config = replace(self._config, target=target)
         connection = Connection(
-            config, dice=runtime.dice, sessions=self._sessions, session=session.core, trace=runtime.trace
+            config,
+            dice=runtime.dice,
+            own_address=own,
+            sessions=self._sessions,
+            session=session.core,
+            trace=runtime.trace,
         )
         connection.start(now=started, wall=runtime.wall())
-        return Driver(connection, stream, config.limits, runtime, self._host)
+        return Driver(connection, stream, config.limits, runtime, host)
 
     async def _reach(self) -> tuple[Stream, EntityAddr]:
         given, self.given = self.given, None
@@ -61,3 +93,26 @@ class Dialler:
         except TimeoutError:
             raise ConnectTimedOut(f"no connection to {self._endpoint} after {seconds:g} s [LIMIT-3]") from None
         return SocketStream(connected), target
+
+
+class _Permitted:
+    """A host that gives back the permit of a handshake when there is a session."""
+
+    def __init__(self, host: Host, permit: Permit) -> None:
+        self._host = host
+        self._permit = permit
+
+    def adopt(self, driver: Driver, ready: Connected) -> Session:
+        """Return the session that goes on over the connection of `driver`."""
+        self._permit.release()
+        return self._host.adopt(driver, ready)
+
+
+def _own(stream: Stream) -> EntityAddr | None:
+    """Return the address of this end's socket, if it has one; raises SimultaneousOpen for one connected to itself."""
+    own, other = stream.ends()
+    if own is None:
+        return None
+    if own == other:
+        raise SimultaneousOpen(f"the socket is connected to itself, at {own[0]} port {own[1]}", rule="SIMOPEN-2")
+    return EntityAddr(AddressType.MSGR2, 0, ip_address(own[0].partition("%")[0]), own[1])

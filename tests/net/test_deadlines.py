@@ -58,7 +58,7 @@ async def test_server_gives_up_and_serves_on(beginning: str, caplog: pytest.LogC
             await raw.dropped(stream)
             await until(lambda: server.stats.failed == 1)
         await is_served(server)
-    assert f"no session after 0.15 s: {told}" in caplog.text
+    assert f"no session after 0.135 s: {told}" in caplog.text
 
 
 async def test_progress_buys_no_time_at_the_server() -> None:
@@ -132,7 +132,7 @@ async def raw_dropped(stream: anyio.abc.SocketStream) -> None:
 
 
 async def test_a_connection_that_is_not_even_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither names that nobody resolves nor hosts that do not answer are waited for longer."""
+    """Neither names that nobody resolves nor hosts that do not answer are waited for longer. Demand 26."""
 
     async def never(*_: object, **__: object) -> None:
         await anyio.sleep_forever()

@@ -1,7 +1,7 @@
-"""A server with few descriptors, in a process of its own: `python -m tests.net.starved BACKEND`.
+"""A server with few descriptors, in a process of its own: `python -m tests.net.accept.starved BACKEND`.
 
-It prints its address and its client's key, then errno and time of each attempt to accept that failed, and when its
-standard input ends, its figures as JSON.
+It prints its address and its client's key, then errno, time and processor time of each attempt to accept that failed,
+and when its standard input ends, its figures as JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 import anyio
 import anyio.to_thread
 
-from .world import ADMIN, KEYRING, echoing
+from ..world import ADMIN, KEYRING, echoing
 
 LIMIT: Final = 40
 
@@ -37,7 +37,7 @@ class Counting:
                 return genuine(listening)
             except OSError as error:
                 self.failures += 1
-                print(error.errno, time.monotonic(), flush=True)
+                print(error.errno, time.monotonic(), time.process_time(), flush=True)
                 raise
 
         setattr(socket.socket, "accept", accept)  # noqa: B010 - an assignment would not pass the type check
@@ -57,7 +57,9 @@ async def main() -> None:
 
         tasks.start_soon(wait)
         await anyio.sleep_forever()
-    print(json.dumps({"attempts": counting.attempts, "failures": counting.failures, "ready": server.stats.ready}))
+    stats = server.stats
+    figures = {"ready": stats.ready, "pauses": stats.pauses, "pausing": stats.pausing}
+    print(json.dumps({"attempts": counting.attempts, "failures": counting.failures, **figures}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Tests of the accept loop that cannot die, and of its other end, dialling."""
