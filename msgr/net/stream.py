@@ -9,12 +9,14 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import anyio
 import anyio.abc
-from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
+from anyio.lowlevel import checkpoint
 
 from ..errors import ConnectionLost
 from ..wire import Octets
 
 _READ_SIZE: Final = 256 << 10
+_READS: Final = 16
+"""How many reads may follow each other without a turn for others."""
 _JOIN_BELOW: Final = 64 << 10
 """Batches smaller than this are joined before they are written: a copy costs less than a gathered write."""
 _BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.BusyResourceError, OSError)
@@ -32,6 +34,12 @@ class Stream(Protocol):
 
     async def receive(self) -> bytes:
         """Return what came in; no bytes mean that the other end finished. Cancelling loses nothing."""
+
+    async def receive_into(self, space: memoryview) -> int:
+        """Put what came in into `space`, and return how much; nothing means that the other end finished.
+
+        Cancelling loses nothing.
+        """
 
     async def send(self, pieces: list[Octets]) -> None:
         """Write all pieces, in order. Cancelling leaves an unknown part of them written: the stream is then spent."""
@@ -55,53 +63,76 @@ class SocketStream:
     It tries before it waits: a system call is made first, and readiness is awaited only when that would block.
     """
 
-    __slots__ = ("_socket", "on_close")
+    __slots__ = ("_empty", "_reads", "_socket", "on_close")
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(False)
         if connected.family in (socket.AF_INET, socket.AF_INET6):
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connected
+        self._empty = True  # as far as the last read could tell
+        self._reads = 0
         self.on_close: Callable[[], None] | None = None
         """Called when the descriptor is given back."""
 
     async def receive(self) -> bytes:
         """Return what came in; no bytes mean that the other end finished. Cancelling loses nothing."""
-        await checkpoint_if_cancelled()
-        waited = False
         while True:
+            await self._turn()
             try:
                 data = self._socket.recv(_READ_SIZE)
             except BlockingIOError:
-                await self._until(anyio.wait_readable)
-                waited = True
+                self._empty = True
             except OSError as error:
                 raise _lost(error) from error
             else:
-                if not waited:  # others get their turn; shielded, because the bytes are already taken
-                    await cancel_shielded_checkpoint()
+                self._empty = len(data) < _READ_SIZE
                 return data
+
+    async def receive_into(self, space: memoryview) -> int:
+        """Put what came in into `space`, and return how much; nothing means that the other end finished."""
+        while True:
+            await self._turn()
+            try:
+                size = self._socket.recv_into(space)
+            except BlockingIOError:
+                self._empty = True
+            except OSError as error:
+                raise _lost(error) from error
+            else:
+                self._empty = size < len(space)
+                return size
+
+    async def _turn(self) -> None:
+        """Wait until there is something to read; where there was all the time, let others have their turn as well."""
+        if self._empty:
+            await self._until(anyio.wait_readable)
+            self._reads = 0
+        elif self._reads >= _READS:
+            await checkpoint()
+            self._reads = 0
+        self._reads += 1
 
     async def send(self, pieces: list[Octets]) -> None:
         """Write all pieces, in order. Cancelling leaves an unknown part of them written: the stream is then spent."""
-        await checkpoint_if_cancelled()
         if len(pieces) > 1 and sum(map(len, pieces)) < _JOIN_BELOW:
             pieces = [b"".join(pieces)]
-        views = [memoryview(piece) for piece in pieces]
         start = 0
-        while start < len(views):
+        while start < len(pieces):
             try:
-                written = self._socket.sendmsg(views[start : start + _GATHER])
+                written = self._socket.sendmsg(pieces[start : start + _GATHER])
             except BlockingIOError:
-                await self._until(anyio.wait_writable)
-                continue
+                written = -1
             except OSError as error:
                 raise _lost(error) from error
-            while start < len(views) and written >= len(views[start]):
-                written -= len(views[start])
+            if written < 0:
+                await self._until(anyio.wait_writable)
+                continue
+            while start < len(pieces) and written >= len(pieces[start]):
+                written -= len(pieces[start])
                 start += 1
             if written:
-                views[start] = views[start][written:]
+                pieces[start] = memoryview(pieces[start])[written:]
 
     async def _until(self, ready: Callable[[socket.socket], Awaitable[None]]) -> None:
         try:
@@ -153,6 +184,17 @@ class AnyioStream:
             return b""
         except _BROKEN as error:
             raise _lost(error) from error
+
+    async def receive_into(self, space: memoryview) -> int:
+        """Put what came in into `space`, and return how much; nothing means that the other end finished."""
+        try:
+            data = await self._stream.receive(len(space))
+        except anyio.EndOfStream:
+            return 0
+        except _BROKEN as error:
+            raise _lost(error) from error
+        space[: len(data)] = data
+        return len(data)
 
     async def send(self, pieces: list[Octets]) -> None:
         """Write all pieces, in order. Cancelling leaves an unknown part of them written: the stream is then spent."""
