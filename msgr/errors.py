@@ -7,7 +7,8 @@
     │   ├── ConfigError         an address, name or setting that makes no sense
     │   │   └── KeyringError    a keyring that cannot be read, or holds no such key
     │   ├── StateError          called when the connection cannot do it (say, after close)
-    │   └── MessageTooLarge     more than the limits allow to be sent
+    │   ├── MessageTooLarge     more than the limits allow to be sent
+    │   └── Overloaded          more was posted than a session may hold, which ended it
     ├── PeerError               the peer broke a rule; `rule` names it
     │   ├── DecodeError         bytes that are not a value of the declared layout
     │   │   └── ShortRead       fewer bytes than the layout needs
@@ -107,6 +108,12 @@ class StateError(LocalError):
 
 class MessageTooLarge(LocalError):
     """A message is larger than the limits allow to be sent."""
+
+
+class Overloaded(LocalError):
+    """More was posted to a session than it may hold, and that ended it (DELIVERY-4)."""
+
+    kind = FailureKind.TRANSIENT
 
 
 class PeerError(MsgrError):

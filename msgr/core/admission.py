@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from ..payload import NodeHello, RejectKind
+from ..wire import EntityAddr
 from .events import Login
 
 
@@ -26,9 +28,22 @@ class Reject:
     reason: str
 
 
+class Applicant(Protocol):
+    """A connection whose peer's node waits to be let in."""
+
+    @property
+    def peer_address(self) -> EntityAddr:
+        """The address of the socket's other end."""
+
+    def admit(self, verdict: Verdict, *, now: float) -> None:
+        """Say whether the node may come in; raises StateError where nobody waits any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Later:
-    """The owner of the connection has to find out, and will say so with `Connection.admit`."""
+    """Somebody has to find out, and will say so with `Connection.admit`; `ask`, if set, is told that it is to begin."""
+
+    ask: Callable[[Applicant], None] | None = None
 
 
 Verdict: TypeAlias = Admit | Reject | Later

@@ -10,7 +10,7 @@ from ..auth import AuthMethod, Identity, Keys, PeerVerified, sign, verify
 from ..errors import PeerError
 from ..frame import Frame, Mode, NodeTag, Tag, secure_mode
 from ..payload import Ack, AuthSignature, Hello, Keepalive, KeepaliveAck
-from ..session import LossySession, PeerSession, Phase
+from ..session import LossySession, PartLimits, PeerSession, Phase
 from ..wire import BannerFeature
 from .compression import Compression
 from .config import ClientConfig, Config
@@ -82,7 +82,8 @@ def check_signature(ctx: Context[Config], state: AwaitSignature, payload: AuthSi
 def introduce_node(ctx: Context[Config], login: Login, proof: PeerVerified) -> State:
     """Say which node this is, where both banners have MSGR_EXT (NODE-2)."""
     assert ctx.config.node is not None  # or our banner would not have the bit
-    ctx.say(ctx.config.node.hello())
+    ctx.said = ctx.config.node.hello()
+    ctx.say(ctx.said)
     return AwaitNodeHello(login, proof)
 
 
@@ -103,6 +104,7 @@ def open_session(
     ctx.transport.open_session(ctx.config.limits)
     ctx.liveness = Liveness(ctx.config.timeouts, ctx.now)
     session.phase = Phase.READY
+    session.traffic.open(_part_limits(ctx) if ctx.extended else None)
     session.traffic.counters.connections += 1
     peer = Peer(
         login=login,
@@ -117,13 +119,27 @@ def open_session(
     return Ready(peer, session, proof)
 
 
+def _part_limits(ctx: Context[Config]) -> PartLimits:
+    """Return what both ends hold of messages in parts (CHANNEL-6)."""
+    limits = ctx.config.limits
+    peer = 0 if ctx.node is None else ctx.node.part_limit
+    return PartLimits(peer=peer, own=limits.parts, segments=(limits.front, limits.middle, limits.data))
+
+
 def on_message(ctx: Context[Config], state: Ready, frame: Frame) -> State:
     """Hand a message to the owner, once."""
     session = state.session
     session.met = True
     message = session.traffic.receive(frame)
     if message is not None:
-        ctx.emit(MessageReceived(message=message))
+        ctx.events.append(MessageReceived(message))
+    return state
+
+
+def on_message_part(ctx: Context[Config], state: Ready, frame: Frame) -> State:
+    """Keep a part of a message until the rest of it comes; raises PeerError (CHANNEL-4, CHANNEL-6)."""
+    state.session.met = True
+    state.session.traffic.receive_part(frame)
     return state
 
 
@@ -156,7 +172,7 @@ IN_SESSION: Final[Mapping[int, Handler]] = {
 }
 """What a session takes, at either end."""
 
-IN_EXTENDED_SESSION: Final[Mapping[int, Handler]] = IN_SESSION
+IN_EXTENDED_SESSION: Final[Mapping[int, Handler]] = {**IN_SESSION, NodeTag.MESSAGE_PART: on_message_part}
 """What a session takes where both banners have MSGR_EXT."""
 
 BODIED: Final = frozenset({Tag.MESSAGE, NodeTag.MESSAGE_PART})

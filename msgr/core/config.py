@@ -8,7 +8,7 @@ from typing import Final
 from ..auth import ClientMethod, ServerMethod
 from ..errors import ConfigError
 from ..frame import FrameLimits, Mode, Revision
-from ..session import STATELESS_SERVER, Policies
+from ..session import STATELESS_SERVER, ChannelQuotas, Policies
 from ..wire import MSG_ADDR2, SUPPORTED, BannerFeature, EntityAddr, EntityName, EntityType
 from .admission import Admission
 from .compression import NO_COMPRESSION, Compressions
@@ -40,11 +40,19 @@ class Limits:
     inbox: int = 32 * _MIB
     """Received messages that wait for the user, in bytes; beyond it the socket is not read."""
     outbox: int = 32 * _MIB
-    """Messages that wait to be written, in bytes; beyond it senders wait."""
+    """Messages that wait to be written, in bytes; beyond it senders wait. With channels it holds for each of them."""
+    buffered: int = 512 * _MIB
+    """Messages whose outcome is open, in bytes; more than that end the session (DELIVERY-4)."""
+    parts: int = 64 * _MIB
+    """Messages of which parts came and the rest has not, in bytes; peers that have MSGR_EXT are told (CHANNEL-6)."""
     half_open: int = 256
     """Connections whose handshake is under way at a server; one more ends the oldest (LIMIT-4)."""
     half_open_per_host: int = 128
     """Of these, how many may come from one host; one more ends the oldest from there (ACCEPT-1)."""
+    dialling: int = 64
+    """Handshakes that one messenger has under way as the end that dials; what is dialled beyond them waits (DIAL-1)."""
+    backlog: int = 512
+    """Connections that the kernel keeps for each listening socket until they are accepted (Ceph: 512)."""
 
     def handshake(self) -> FrameLimits:
         """Return the limits of frames before a session is ready."""
@@ -76,7 +84,9 @@ class Timeouts:
     idle: float | None = None
     """Without a message in either direction, until the connection is given up (LIVE-3)."""
     session: float | None = None
-    """Without a connection, where the peer alone can make one, until the session is ended (LIVE-4). Off: for ever."""
+    """Without a connection, until a lossless session is ended, whoever is to dial (LIVE-4). Off: for ever."""
+    coalesce: float = 0.0
+    """How long what is less than a batch waits for more before it is written. Event loops round it up, many to 1 ms."""
 
     def incoming(self) -> Timeouts:
         """Return those of an end that accepts: it gives up first, as it alone can still say why (ACCEPT-4)."""
@@ -106,6 +116,8 @@ class Config:
     """What may be compressed, by the type of the peer. Off, as at Ceph."""
     node: Admission | None = None
     """Which node this is, and whom it lets in. Off: then our banner does not have MSGR_EXT (NODE-1)."""
+    channels: ChannelQuotas | None = None
+    """How the channels of a session share its way out. Off: what waits goes strictly by priority, as at Ceph."""
     check_data: bool = True
     """False takes frames whose segments have no checksums (`ms_crc_data = false` at a Ceph peer). CRC mode only."""
 
@@ -152,6 +164,8 @@ class ClientConfig(Config):
                 raise ConfigError(
                     f"method {method.number} can key {possible} mode only; {wanted} is asked for [AUTH-2]"
                 )
+        if self.as_server is not None and self.as_server.banner_features != self.banner_features:
+            raise ConfigError("as a server this end has another banner, but only one can be sent [SIMOPEN-1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

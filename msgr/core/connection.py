@@ -29,8 +29,8 @@ from ..errors import (
     StateError,
     TimedOut,
 )
-from ..frame import Tag
-from ..payload import Banner, Keepalive
+from ..frame import NodeTag, Tag
+from ..payload import Banner, Keepalive, NodeHello
 from ..session import Message, PeerSession, Phase, Policy, Receipt, SessionTable
 from ..wire import AddressType, EntityAddr, Octets, Timestamp
 from .admission import Later, Verdict
@@ -55,9 +55,11 @@ from .transport import Transport
 
 _WRITE_BATCH: Final = 1 << 20
 """How many bytes of messages `data_to_send` seals at once: what is sealed can no longer be overtaken."""
+_SHARED_BATCH: Final = 256 << 10
+"""The same where channels share the way out: the less is sealed, the sooner another channel has its turn."""
 
 
-Trace: TypeAlias = Callable[["Connection", Direction, Tag], None]
+Trace: TypeAlias = Callable[["Connection", Direction, Tag | NodeTag], None]
 """Is called with every frame before it is sent, and before one that came in is handled.
 
 It may call `pause`, or raise ConnectionLost: the connection then ends as if the stream had broken. `Stopped` closes it.
@@ -66,10 +68,11 @@ It may call `pause`, or raise ConnectionLost: the connection then ends as if the
 
 def check_message(message: Message, limits: Limits) -> None:
     """Raise MessageTooLarge or ConfigError for a message that cannot be sent (LIMIT-2)."""
-    for name in ("front", "middle", "data"):
-        size, limit = len(getattr(message, name)), getattr(limits, name)
-        if size > limit:
-            raise MessageTooLarge(f"{name} has {size} bytes, {limit} are allowed [LIMIT-2]")
+    if len(message.front) > limits.front or len(message.middle) > limits.middle or len(message.data) > limits.data:
+        for name in ("front", "middle", "data"):
+            size, limit = len(getattr(message, name)), getattr(limits, name)
+            if size > limit:
+                raise MessageTooLarge(f"{name} has {size} bytes, {limit} are allowed [LIMIT-2]")
     message.check()
 
 
@@ -104,7 +107,7 @@ class Connection(Machine):
         transport = Transport(config.limits, self._admit, self._gate)
         sessions = SessionTable() if sessions is None else sessions
         if isinstance(config, ClientConfig):
-            session = session or PeerSession(Policy.lossy_client(), (config.target,))
+            session = session or PeerSession(Policy.lossy_client(), (config.target,), channels=config.channels)
             self._table = CLIENT
             self._peer_address = peer_address or config.target
             ends = Ends(own_address, self._peer_address)
@@ -116,6 +119,16 @@ class Connection(Machine):
             self._peer_address = peer_address or EntityAddr(AddressType.NONE)
         self._session = session
         self._state = AwaitBanner()
+
+    @property
+    def peer_address(self) -> EntityAddr:
+        """The address of the socket's other end, as far as it was told."""
+        return self._peer_address
+
+    @property
+    def said(self) -> NodeHello | None:
+        """What this end said about itself as a node, if it has."""
+        return self._context.said
 
     def reveal(self, to: Callable[[bytes], None]) -> None:
         """Have `to` called with the connection secret as soon as there is one: whoever has that can read all."""
@@ -141,6 +154,7 @@ class Connection(Machine):
         try:
             while self._advance():
                 pass
+            self._ask_owner()
         except MsgrError as error:
             self._give_up(error)
         except Exception as error:
@@ -162,9 +176,9 @@ class Connection(Machine):
             self._end(ConnectionLost(f"the peer closed the connection {self._where()}"))
 
     def lose(self, error: ConnectionLost) -> None:
-        """Take the news that the stream broke."""
+        """Take the news that the stream broke: where all was said before, that is how a peer may leave."""
         if not isinstance(self._state, Ended):
-            self._end(error)
+            self._end(self._state.error if isinstance(self._state, Parting) else error)
 
     def displace(self) -> None:
         """End, because the session goes on over another connection."""
@@ -198,6 +212,11 @@ class Connection(Machine):
         except ConnectionLost as error:  # the nonces are used up
             self._end(error)
         return stamp
+
+    def _ask_owner(self) -> None:
+        ask, self._context.ask = self._context.ask, None
+        if ask is not None and isinstance(self._state, AwaitOwner):
+            ask(self)
 
     def admit(self, verdict: Verdict, *, now: float) -> None:
         """Say whether the peer's node may come in, where our `Admission` said *later*; raises StateError."""
@@ -249,7 +268,7 @@ class Connection(Machine):
         context = self._context
         if isinstance(self._state, Ready):
             try:
-                budget = _WRITE_BATCH
+                budget = _WRITE_BATCH if context.config.channels is None else _SHARED_BATCH
                 traffic = self._state.session.traffic
                 while budget > 0 and not self._paused and (frame := traffic.next_frame()) is not None:
                     budget -= context.transport.send(frame)

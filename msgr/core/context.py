@@ -11,6 +11,7 @@ from ..auth import Dice
 from ..payload import Control, NodeControl, NodeHello, to_frame
 from ..session import Link, PeerSession, SessionTable
 from ..wire import EntityAddr
+from .admission import Applicant
 from .config import ClientConfig, Config, ServerConfig
 from .events import Event
 from .liveness import Liveness
@@ -35,6 +36,7 @@ class Context(Generic[C]):
 
     __slots__ = (
         "_config",
+        "ask",
         "dice",
         "events",
         "extended",
@@ -43,6 +45,7 @@ class Context(Generic[C]):
         "node",
         "now",
         "reveal",
+        "said",
         "sessions",
         "started",
         "transport",
@@ -61,6 +64,10 @@ class Context(Generic[C]):
         """Whether both banners have MSGR_EXT."""
         self.node: NodeHello | None = None
         """What the peer said about itself, if it was asked."""
+        self.said: NodeHello | None = None
+        """What we said about ourselves."""
+        self.ask: Callable[[Applicant], None] | None = None
+        """Who is to find out whether the peer's node may come in, once the state says that this is waited for."""
         self.reveal: Callable[[bytes], None] | None = None
         """Is told the connection secret, where somebody is to know it."""
         self.liveness = Liveness(config.timeouts, 0.0)

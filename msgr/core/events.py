@@ -104,9 +104,9 @@ class RemoteReset:
     full: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class MessageReceived:
-    """A message came in."""
+    """A message came in. Nobody changes one; it is not frozen because there is one for every message."""
 
     message: Message
 

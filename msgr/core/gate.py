@@ -7,7 +7,7 @@ from enum import Enum, unique
 from typing import TypeAlias
 
 from ..errors import ConnectionLost
-from ..frame import Frame, Tag
+from ..frame import Frame, NodeTag, Tag
 
 
 @unique
@@ -24,7 +24,11 @@ class Stopped(ConnectionLost):
     """What a trace raises to close the connection, as its owner would: `Closed` then has no error."""
 
 
-Watch: TypeAlias = Callable[[Direction, Tag], None]
+Watch: TypeAlias = Callable[[Direction, Tag | NodeTag], None]
+
+
+def _known(frame: Frame) -> Tag | NodeTag:
+    return NodeTag(frame.tag) if frame.tag in tuple(NodeTag) else Tag(frame.tag)
 
 
 class Gate:
@@ -39,7 +43,7 @@ class Gate:
 
     def sending(self, frame: Frame) -> None:
         """Let a frame pass on its way out."""
-        self._watch(Direction.SENDING, Tag(frame.tag))
+        self._watch(Direction.SENDING, _known(frame))
 
     def handling(self, pull: Callable[[], Frame | None]) -> Frame | None:
         """Return the next frame that may be handled, which `pull` brings, or None."""
@@ -50,7 +54,7 @@ class Gate:
             return frame
         frame = pull()
         if frame is not None:
-            self._watch(Direction.HANDLING, Tag(frame.tag))
+            self._watch(Direction.HANDLING, _known(frame))
             if self.closed:
                 self._held, frame = frame, None
         return frame

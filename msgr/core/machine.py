@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from ..errors import BannerError, ConnectionLost, FrameError, MsgrError, NodeRefused, PeerError, Step
+from ..errors import BannerError, ConnectionLost, FrameError, MsgrError, NodeRefused, PeerError, Step, ToldToWait
 from ..frame import Frame, Preamble, Tag, crc_mode, tag_name
-from ..payload import Banner, Hello, of_frame
+from ..payload import Banner, Hello
 from ..session import PeerSession, Phase
 from ..wire import BannerFeature, EntityAddr
-from .common import BODIED, Table
+from .common import BODIED, Table, on_message
 from .config import Config
 from .context import ClientContext, Context
 from .events import Closed
 from .gate import Stopped
 from .legality import check_preamble
-from .node import EXTENDED_CLIENT, EXTENDED_SERVER, rejection
+from .node import EXTENDED_CLIENT, EXTENDED_SERVER, payload_of, rejection
 from .server import SERVER, on_auth_request
-from .states import AwaitAuthRequest, AwaitBanner, AwaitHello, Ended, Parting, Ready, State, TurnServer
+from .states import AwaitAuthRequest, AwaitBanner, AwaitEnd, AwaitHello, Ended, Parting, Ready, State, TurnServer
 
 
 class Machine:
@@ -47,7 +47,9 @@ class Machine:
     def _give_up(self, error: MsgrError) -> None:
         """End over what the peer did: where it can be told why, that comes first (NODE-8)."""
         self._note_step(error)
-        told = isinstance(error, NodeRefused) and error.by_peer
+        told = isinstance(error, ToldToWait) or (isinstance(error, NodeRefused) and error.by_peer)
+        if told and isinstance(self._state, AwaitEnd):  # what we refused is why the peer does
+            error = self._state.error
         if not isinstance(error, PeerError) or told or not self._context.extended or isinstance(self._state, Ready):
             self._end(error)
             return
@@ -94,8 +96,12 @@ class Machine:
         return True
 
     def _handle(self, frame: Frame) -> None:
+        if frame.tag == Tag.MESSAGE:  # it is in its place, or its preamble would not have been let in
+            assert isinstance(self._state, Ready)
+            on_message(self._context, self._state, frame)
+            return
         handler = self._table[type(self._state)][frame.tag]
-        payload = frame if frame.tag in BODIED else of_frame(frame)
+        payload = frame if frame.tag in BODIED else payload_of(frame)
         state = handler(self._context, self._state, payload)
         self._state = self._turn_server(state) if isinstance(state, TurnServer) else state
 
@@ -108,6 +114,8 @@ class Machine:
         self._table = EXTENDED_SERVER if context.extended else SERVER
         self._session = None
         client.session.detach(client.link)
+        # Nor is it a rival of what the peer asks, which would be told to wait (SESSION-RECONNECT-8).
+        client.session.connect_seq = max(0, client.session.connect_seq - 1)
         return on_auth_request(context, AwaitAuthRequest(turn.met, 0), turn.request)
 
     def _take_banner(self) -> bool:

@@ -17,8 +17,8 @@ from typing import Final
 
 from ..auth import PeerVerified
 from ..errors import FailureKind, NodeRefused, PeerError
-from ..frame import NodeTag
-from ..payload import NodeAccept, NodeHello, NodeReject, RejectKind
+from ..frame import Frame, NodeTag
+from ..payload import Control, NodeAccept, NodeControl, NodeHello, NodeReject, RejectKind, of_frame
 from .admission import Later, Reject, Verdict
 from .client import CLIENT
 from .client_session import identify
@@ -60,6 +60,7 @@ def on_node_hello(ctx: Context[Config], state: AwaitNodeHello, hello: NodeHello)
     ctx.emit(NodeMet(hello=hello, login=state.login))
     verdict = admission.judge(hello, state.login, dialled=isinstance(ctx, ClientContext))
     if isinstance(verdict, Later):
+        ctx.ask = verdict.ask
         return AwaitOwner(state.login, state.proof, None)
     return settle(ctx, state.login, state.proof, verdict)
 
@@ -72,7 +73,8 @@ def settle(
     if isinstance(verdict, Reject):
         raise NodeRefused(verdict.reason, kind=_KINDS[verdict.kind], by_peer=False, rule=verdict.rule)
     if isinstance(ctx, ClientContext):
-        return AwaitNodeVerdict(login, proof) if accepted is None else _go_on(ctx, login, proof, accepted)
+        waiting = AwaitNodeVerdict(login, proof, verdict.stay)
+        return waiting if accepted is None else on_node_accept(ctx, waiting, accepted)
     wanted = min(ctx.node.padding_wanted if ctx.node else 0, _room_for_padding(ctx))
     ctx.say(NodeAccept(reverse_checked=verdict.reverse_checked, padding=bytes(wanted)))
     return AwaitClientIdent(login, proof) if verdict.stay else Parting(None, ctx.now + ctx.config.timeouts.parting)
@@ -84,8 +86,11 @@ def _room_for_padding(ctx: Context[Config]) -> int:
 
 
 def on_node_accept(ctx: ClientContext, state: AwaitNodeVerdict, payload: NodeAccept) -> State:
-    """Go on to the identities, or stop where only an answer was wanted."""
-    return _go_on(ctx, state.login, state.proof, payload)
+    """Go on to the identities, or stop where only an answer was wanted (NODE-10)."""
+    ctx.emit(NodeAccepted(accept=payload))
+    if not state.stay:
+        return Parting(None, ctx.now + ctx.config.timeouts.parting)
+    return identify(ctx, state.login, state.proof)
 
 
 def on_early_accept(ctx: ClientContext, state: AwaitOwner, payload: NodeAccept) -> State:
@@ -95,9 +100,15 @@ def on_early_accept(ctx: ClientContext, state: AwaitOwner, payload: NodeAccept) 
     return AwaitOwner(state.login, state.proof, payload)
 
 
-def _go_on(ctx: ClientContext, login: Login, proof: PeerVerified, accepted: NodeAccept) -> State:
-    ctx.emit(NodeAccepted(accept=accepted))
-    return identify(ctx, login, proof)
+def payload_of(frame: Frame) -> Control | NodeControl:
+    """Return what a control frame says; raises PeerError. A NODE_REJECT that cannot be read is still a no (NODE-9)."""
+    try:
+        return of_frame(frame)
+    except PeerError as error:
+        if frame.tag == NodeTag.NODE_REJECT:
+            reason = f"no, in words that cannot be read: {error.text}"
+            raise NodeRefused(reason, kind=FailureKind.PERMANENT, by_peer=True, rule=error.rule) from error
+        raise
 
 
 def on_node_reject(ctx: Context[Config], state: State, payload: NodeReject) -> State:
@@ -119,11 +130,16 @@ def rejection(error: PeerError) -> NodeReject:
 
 
 def _with_nodes(table: Table, more: Table) -> Table:
-    """Return a table of an extended connection: NODE_REJECT may come at any time before there is a session."""
+    """Return a table of an extended connection: NODE_REJECT may come at any time before there is a session.
+
+    A server has its session as soon as SERVER_IDENT is sent, while the client may still not like that.
+    """
     rows: dict[type[State], Mapping[int, Handler]] = {}
     for state, row in {**table, **more}.items():
-        if state is Ready:
+        if state is Ready and table is CLIENT:
             rows[state] = IN_EXTENDED_SESSION
+        elif state is Ready:
+            rows[state] = {**IN_EXTENDED_SESSION, NodeTag.NODE_REJECT: on_node_reject}
         elif state in (AwaitBanner, Ended):
             rows[state] = row
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import IdentError
+from ..errors import FailureKind, IdentError
 from ..payload import (
     LOSSY,
     ClientIdent,
@@ -69,7 +69,9 @@ def on_client_ident(ctx: Context[ServerConfig], state: AwaitClientIdent, ident: 
     if isinstance(decision, Drop):
         assert existing is not None, decision.rule  # nobody is too late for what is not there
         existing.latecomer = Latecomer(ident.cookie, ident.global_seq)
-        raise IdentError(f"a connection older than one we know (global_seq {ident.global_seq})", rule=decision.rule)
+        late = IdentError(f"a connection older than one we know (global_seq {ident.global_seq})", rule=decision.rule)
+        late.kind = FailureKind.TRANSIENT  # the next one has a higher number
+        raise late
     if isinstance(decision, Wait):
         ctx.say(WaitPayload())
         if existing is not None and existing.link is not None and decision.nudge:
@@ -107,7 +109,7 @@ def _session_for(
         existing.end()
         if displaced is not None:
             displaced.displace()
-    session = PeerSession(policy, ident.addresses)
+    session = PeerSession(policy, ident.addresses, channels=ctx.config.channels)
     session.attach(ctx.link, Phase.ACCEPTING)
     return session
 

@@ -143,6 +143,8 @@ class AwaitNodeVerdict:
 
     login: Login
     proof: PeerVerified = field(repr=False)
+    stay: bool
+    """Whether there is to be a session; else the answer is all that was wanted (NODE-10)."""
 
 
 @dataclass(frozen=True, slots=True)

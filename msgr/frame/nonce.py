@@ -27,23 +27,24 @@ class NonceSequence:
     A wrapped counter ends the connection before a nonce repeats (CVE-2020-1759), whichever side would repeat it.
     """
 
-    __slots__ = ("_after", "_before", "_counter", "_left", "_size", "_wrap")
+    __slots__ = ("_after", "_before", "_first", "_size", "_used", "_wrap")
 
     def __init__(self, initial: bytes, revision: Revision) -> None:
         bits = _COUNTER_BITS[revision]
-        self._size = bits // 8
-        self._wrap = self._left = 1 << bits
         counter_first = revision is Revision.REV0
+        self._size = 4 if counter_first else 8
+        self._wrap = 1 << bits
+        self._used = 0
         counter = initial[: self._size] if counter_first else initial[-self._size :]
         self._before = b"" if counter_first else initial[: -self._size]
         self._after = initial[self._size :] if counter_first else b""
-        self._counter = int.from_bytes(counter, "little")
+        self._first = int.from_bytes(counter, "little")
 
     def next(self) -> bytes:
         """Return the next nonce; raises NoncesExhausted where it would be one that was used."""
-        if not self._left:
-            raise NoncesExhausted(f"all {self._wrap} nonces of this direction are used up [FRAME-11]")
-        self._left -= 1
-        counter = self._counter
-        self._counter = (counter + 1) % self._wrap
+        used, wrap = self._used, self._wrap
+        if used == wrap:
+            raise NoncesExhausted(f"all {wrap} nonces of this direction are used up [FRAME-11]")
+        self._used = used + 1
+        counter = (self._first + used) % wrap
         return self._before + counter.to_bytes(self._size, "little") + self._after

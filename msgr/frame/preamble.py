@@ -63,13 +63,14 @@ class FrameLimits:
 
 def pack(tag: int, lengths: Sequence[int], compressed: bool) -> bytes:
     """Return the 32 bytes that begin a frame, checksum included (FRAME-2, FRAME-3)."""
-    slots = _SLOTS[len(lengths) - 1]
+    slots = _SLOTS[len(lengths)]
     head = _FIELDS.pack(tag, len(lengths), *slots(*lengths), COMPRESSED if compressed else 0, 0)
     return head + checksum(head, PREAMBLE_SEED).to_bytes(4, "little")
 
 
-# Lengths and alignments of one to four segments, as they stand in the preamble.
+# Lengths and alignments of the segments, by how many there are, as they stand in the preamble.
 _SLOTS: Final[tuple[Callable[..., tuple[int, ...]], ...]] = (
+    lambda: (0, 0, 0, 0, 0, 0, 0, 0),
     lambda a: (a, 8, 0, 0, 0, 0, 0, 0),
     lambda a, b: (a, 8, b, 8, 0, 0, 0, 0),
     lambda a, b, c: (a, 8, b, 8, c, 8, 0, 0),

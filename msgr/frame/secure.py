@@ -48,7 +48,8 @@ SECRET_SIZE: Final = _KEY_SIZE + 2 * NONCE_SIZE
 """How many bytes of the connection secret are used, and so the least it must have (FRAME-13)."""
 
 
-_ZEROS: Final = tuple(map(bytes, range(_INLINE_SIZE + 1)))
+_HEAD_PLAIN: Final = preamble.SIZE + _INLINE_SIZE
+_ZEROS: Final = tuple(map(bytes, range(_BLOCK)))
 
 
 def _padded(length: int) -> int:
@@ -206,10 +207,8 @@ class SecureRev1(SecureMode):
         lengths = [len(segment) for segment in segments]
         head = preamble.pack(frame.tag, lengths, frame.compressed)
         first, size = segments[0], lengths[0]
-        if size <= _INLINE_SIZE:
-            sealed: list[Octets] = [self._encrypt(head + first + _ZEROS[_INLINE_SIZE - size])]
-        else:
-            sealed = [self._encrypt(head + first[:_INLINE_SIZE])]
+        sealed: list[Octets] = [self._encrypt((head + first[:_INLINE_SIZE]).ljust(_HEAD_PLAIN, b"\0"))]
+        if size > _INLINE_SIZE:
             sealed += self._encrypt_all(_pad((first[_INLINE_SIZE:],)))
         if len(segments) > 1:
             sealed += self._encrypt_all(_pad(segments[1:], _STATUS[frame.aborted]))

@@ -40,7 +40,7 @@ from .session import (
     SessionRetryGlobal,
     Wait,
 )
-from .traffic import HEADER_SIZE, Ack, Keepalive, KeepaliveAck, MessageHeader, PartHeader
+from .traffic import HEADER_SIZE, Ack, Keepalive, KeepaliveAck, MessageHeader, PartHeader, pack_header, unpack_header
 
 Control: TypeAlias = (
     Hello
@@ -138,5 +138,7 @@ __all__ = [
     "SessionRetryGlobal",
     "Wait",
     "of_frame",
+    "pack_header",
     "to_frame",
+    "unpack_header",
 ]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
+from struct import error as struct_error
 from typing import Annotated, ClassVar, Final
 
-from ..frame import Tag
-from ..wire import Nested, Record, Timestamp, u8, u16, u32, u64
+from ..errors import ConfigError
+from ..frame import NodeTag, Tag
+from ..wire import Fixed, Nested, Octets, Record, Timestamp, layout, u8, u16, u32, u64
 
 HEADER_SIZE: Final = 41
+FLAGS: Final = 3
+"""What Ceph writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,7 @@ class MessageHeader(Record):
     28      u64    ack_seq: the last seq that the sender received
     36      u8     flags; 3 from Ceph, not looked at
     37      u16    oldest decoder version that can read the body; 0 is unknown
-    39      u16    reserved
+    39      u16    reserved; between two ends that have MSGR_EXT the channel (CHANNEL-1)
     ======  =====  =======================================================================
     """
 
@@ -41,9 +46,39 @@ class MessageHeader(Record):
     data_padding: Annotated[int, u32] = 0
     data_offset: Annotated[int, u16] = 0
     ack_seq: Annotated[int, u64] = 0
-    flags: Annotated[int, u8] = 3
+    flags: Annotated[int, u8] = FLAGS
     compat_version: Annotated[int, u16] = 0
     reserved: Annotated[int, u16] = 0
+
+
+_HEADER: Final = Struct("<" + "".join(codec.code for _, codec in layout(MessageHeader) if isinstance(codec, Fixed)))
+assert _HEADER.size == HEADER_SIZE  # MESSAGE-1
+
+
+def pack_header(
+    seq: int, tid: int, type: int, priority: int, version: int, ack_seq: int, compat_version: int, reserved: int
+) -> bytes:
+    """Return the bytes of a MessageHeader without making one: messages are many. Raises ConfigError."""
+    try:
+        return _HEADER.pack(seq, tid, type, priority, version, 0, 0, ack_seq, FLAGS, compat_version, reserved)
+    except struct_error as error:
+        raise ConfigError(f"a message whose header does not hold its fields: {error} [MESSAGE-1]") from None
+
+
+def unpack_header(data: Octets) -> tuple[int, int, int, int, int, int, int, int]:
+    """Return what a MessageHeader says, in the order of `pack_header`, without making one."""
+    seq, tid, type, priority, version, _, _, ack_seq, _, compat_version, reserved = _HEADER.unpack(data)
+    return seq, tid, type, priority, version, ack_seq, compat_version, reserved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartHeader(Record):
+    """Segment 0 of a MESSAGE_PART (CHANNEL-4); the others are the next pieces of front, middle and data."""
+
+    tag: ClassVar[NodeTag] = NodeTag.MESSAGE_PART
+    channel: Annotated[int, u16]
+    offset: Annotated[int, u64]
+    """How many bytes of the message came in parts before this one: 0 begins it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

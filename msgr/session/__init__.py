@@ -19,9 +19,11 @@ from .acceptor import (
     decide_ident,
     decide_reconnect,
 )
+from .channels import ChannelQueue, ChannelQuotas
 from .lossless import LosslessSession
 from .lossy import LossySession
 from .message import DEFAULT_PRIORITY, Message
+from .parts import PartLimits
 from .peer import GlobalSeqs, Link, PeerSession, SessionTable, race_key, random_cookie
 from .policy import STATELESS_SERVER, Policies, Policy
 from .queue import OutQueue
@@ -32,6 +34,8 @@ __all__ = [
     "DEFAULT_PRIORITY",
     "STATELESS_SERVER",
     "Accept",
+    "ChannelQueue",
+    "ChannelQuotas",
     "Counters",
     "Drop",
     "Existing",
@@ -44,6 +48,7 @@ __all__ = [
     "Message",
     "OutQueue",
     "Outcome",
+    "PartLimits",
     "PeerSession",
     "Phase",
     "Policies",

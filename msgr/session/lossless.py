@@ -12,7 +12,9 @@ from typing import Final
 from ..errors import PeerError
 from ..frame import Frame
 from ..payload import Ack, to_frame
-from .message import Message, open_message
+from .channels import ChannelQueue, ChannelQuotas
+from .message import Message, take_message
+from .parts import Extension, PartLimits
 from .queue import Entry, OutQueue
 from .receipt import Outcome, Receipt
 from .stats import Counters
@@ -25,14 +27,25 @@ class LosslessSession:
     """Numbers, queues and acknowledgements of one session; what the ends agreed about it is in its `PeerSession`.
 
     `queue` holds what was never written, `_replay` what was written on a connection that is lost, `_sent` what was
-    written on this one; the last two in the order of their numbers, all of `_sent` before all of `_replay`.
+    written on this one; the last two in the order of their numbers, all of `_sent` before all of `_replay`. Without
+    `channels`, the queue has strict priorities.
     """
 
-    __slots__ = ("_ack_due", "_replay", "_sent", "_written_bytes", "counters", "in_seq", "out_seq", "queue")
+    __slots__ = (
+        "_ack_due",
+        "_extension",
+        "_replay",
+        "_sent",
+        "_written_bytes",
+        "counters",
+        "in_seq",
+        "out_seq",
+        "queue",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, channels: ChannelQuotas | None = None) -> None:
         self.counters = Counters()
-        self.queue = OutQueue()
+        self.queue: OutQueue | ChannelQueue = OutQueue() if channels is None else ChannelQueue(channels)
         self.in_seq = 0
         """The number of the last message that came in."""
         self.out_seq = 0
@@ -40,6 +53,7 @@ class LosslessSession:
         self._sent = self._replay = _NONE
         self._written_bytes = 0
         self._ack_due = False
+        self._extension: Extension | None = None
 
     @property
     def held_bytes(self) -> int:
@@ -72,18 +86,34 @@ class LosslessSession:
         self.queue.push(message, receipt)
         return receipt
 
+    def open(self, parts: PartLimits | None = None) -> None:
+        """Begin on a connection that is ready: with channels and parts where both ends have MSGR_EXT."""
+        self._close()
+        if parts is not None:
+            self._extension = Extension(self.queue, parts)
+
+    def _close(self) -> None:
+        if self._extension is not None:
+            self._extension.close()
+            self._extension = None
+
     def next_frame(self) -> Frame | None:
         """Return the frame that goes out next: what is written again, what waits, an acknowledgement; or None."""
+        extension = self._extension
         if self._replay:
             entry = self._replay.popleft()
             self.counters.resent += 1
-        elif self.queue:
-            entry = self.queue.pop()
+        elif self.queue and not (self._ack_due and extension is not None and extension.is_splitting):
+            taken = self.queue.pop() if extension is None else extension.pop()
+            if isinstance(taken, Frame):
+                self.counters.parts += 1
+                return taken
+            entry = taken
             self.out_seq += 1
             entry[1].seq = self.out_seq
             self._written_bytes += entry[0].size
             self.counters.sent += 1
-        elif self._ack_due:
+        elif self._ack_due:  # parts carry none, so it does not wait for the end of a message
             self._ack_due = False
             return to_frame(Ack(seq=self.in_seq))
         else:
@@ -93,7 +123,20 @@ class LosslessSession:
         self._sent.append(entry)
         self._ack_due = False
         message, receipt = entry
-        return message.to_frame(seq=receipt.seq, ack_seq=self.in_seq)
+        if extension is None:
+            return message.to_frame(seq=receipt.seq, ack_seq=self.in_seq)
+        return extension.to_frame(message, seq=receipt.seq, ack_seq=self.in_seq)
+
+    def admit_part(self, lengths: tuple[int, ...], *, compressed: bool) -> None:
+        """Refuse a MESSAGE_PART by the lengths of its segments, before a byte of it is waited for; raises PeerError."""
+        if self._extension is not None:
+            self._extension.admit_part(lengths, compressed=compressed)
+
+    def receive_part(self, frame: Frame) -> None:
+        """Keep a part until its MESSAGE comes; raises PeerError."""
+        if self._extension is not None:
+            self._extension.take_part(frame)
+            self.counters.parts_received += 1
 
     def receive(self, frame: Frame) -> Message | None:
         """Return the message in a MESSAGE frame, or None where it was received before; raises PeerError.
@@ -101,16 +144,17 @@ class LosslessSession:
         A duplicate is dropped, and acknowledged again (MESSAGE-2). A gap is counted, and passed over, as Ceph's daemons
         do: they leave one where they gave up a message themselves (MESSAGE-3).
         """
-        header, message = open_message(frame)
-        if header.ack_seq:
-            self.acknowledge(header.ack_seq)
+        extension = self._extension
+        ack_seq, message = take_message(frame) if extension is None else extension.take_message(frame)
+        if ack_seq:
+            self.acknowledge(ack_seq)
         self._ack_due = True
-        if header.seq <= self.in_seq:
+        if message.seq <= self.in_seq:
             self.counters.duplicates += 1
             return None
-        self.counters.gaps += header.seq - self.in_seq - 1
+        self.counters.gaps += message.seq - self.in_seq - 1
         self.counters.received += 1
-        self.in_seq = header.seq
+        self.in_seq = message.seq
         return message
 
     def acknowledge(self, seq: int) -> None:
@@ -123,6 +167,7 @@ class LosslessSession:
 
     def lose_connection(self) -> None:
         """Make ready to write again, on the next connection, what is not acknowledged."""
+        self._close()
         if self._replay:
             self._replay.extendleft(reversed(self._sent))
         else:
@@ -174,9 +219,11 @@ class LosslessSession:
             self.counters.unknown += 1
 
     def _drop_queue(self) -> None:
-        for _, receipt in self.queue.drain():
-            receipt.settle(Outcome.UNDELIVERED)
-            self.counters.undelivered += 1
+        for message, receipt in self.queue.drain():
+            if receipt.give_up(message):
+                self.counters.forwarded += 1
+            else:
+                self.counters.undelivered += 1
 
     def _settle_up_to(self, entries: deque[Entry], seq: int) -> None:
         while entries and entries[0][1].seq <= seq:

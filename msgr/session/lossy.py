@@ -5,7 +5,9 @@ from __future__ import annotations
 from ..errors import PeerError
 from ..frame import Frame
 from ..payload import Ack, to_frame
-from .message import Message, open_message
+from .channels import ChannelQueue, ChannelQuotas
+from .message import Message, take_message
+from .parts import Extension, PartLimits
 from .queue import OutQueue
 from .receipt import Outcome, Receipt
 from .stats import Counters
@@ -18,17 +20,18 @@ class LossySession:
     towards a server that calls its end of the session lossless: it keeps what it sent until it is acknowledged (ACK-1).
     """
 
-    __slots__ = ("_ack_due", "acknowledges", "counters", "in_seq", "out_seq", "queue")
+    __slots__ = ("_ack_due", "_extension", "acknowledges", "counters", "in_seq", "out_seq", "queue")
 
-    def __init__(self, *, acknowledges: bool = False) -> None:
+    def __init__(self, channels: ChannelQuotas | None = None, *, acknowledges: bool = False) -> None:
         self.counters = Counters()
-        self.queue = OutQueue()
+        self.queue: OutQueue | ChannelQueue = OutQueue() if channels is None else ChannelQueue(channels)
         self.in_seq = 0
         """The number of the last message that came in."""
         self.out_seq = 0
         """The number of the last message that was written."""
         self.acknowledges = acknowledges
         self._ack_due = False
+        self._extension: Extension | None = None
 
     @property
     def unacknowledged(self) -> int:
@@ -61,13 +64,32 @@ class LossySession:
         self.queue.push(message, receipt)
         return receipt
 
+    def open(self, parts: PartLimits | None = None) -> None:
+        """Begin on a connection that is ready: with channels and parts where both ends have MSGR_EXT."""
+        self._close()
+        if parts is not None:
+            self._extension = Extension(self.queue, parts)
+
+    def _close(self) -> None:
+        if self._extension is not None:
+            self._extension.close()
+            self._extension = None
+
     def next_frame(self) -> Frame | None:
         """Return the frame that goes out next: a waiting message, else an acknowledgement that is due, else None."""
-        if self.queue:
-            message, receipt = self.queue.pop()
+        extension = self._extension
+        if self.queue and not (self._ack_due and extension is not None and extension.is_splitting):
+            taken = self.queue.pop() if extension is None else extension.pop()
+            if isinstance(taken, Frame):
+                self.counters.parts += 1
+                return taken
+            message, receipt = taken
             self.out_seq += 1
             self._ack_due = False
-            frame = message.to_frame(seq=self.out_seq, ack_seq=self.in_seq)
+            if extension is None:
+                frame = message.to_frame(seq=self.out_seq, ack_seq=self.in_seq)
+            else:
+                frame = extension.to_frame(message, seq=self.out_seq, ack_seq=self.in_seq)
             receipt.seq = self.out_seq
             receipt.settle(Outcome.UNKNOWN)
             self.counters.sent += 1
@@ -78,20 +100,32 @@ class LossySession:
             return to_frame(Ack(seq=self.in_seq))
         return None
 
+    def admit_part(self, lengths: tuple[int, ...], *, compressed: bool) -> None:
+        """Refuse a MESSAGE_PART by the lengths of its segments, before a byte of it is waited for; raises PeerError."""
+        if self._extension is not None:
+            self._extension.admit_part(lengths, compressed=compressed)
+
+    def receive_part(self, frame: Frame) -> None:
+        """Keep a part until its MESSAGE comes; raises PeerError."""
+        if self._extension is not None:
+            self._extension.take_part(frame)
+            self.counters.parts_received += 1
+
     def receive(self, frame: Frame) -> Message | None:
         """Return the message in a MESSAGE frame, or None where it was received before; raises PeerError.
 
         A gap in the numbers is counted and let pass, as Ceph's daemons do: on a lossy session it means nothing.
         """
-        header, message = open_message(frame)
-        if header.ack_seq:
-            self.acknowledge(header.ack_seq)
-        if header.seq <= self.in_seq:
+        extension = self._extension
+        ack_seq, message = take_message(frame) if extension is None else extension.take_message(frame)
+        if ack_seq:
+            self.acknowledge(ack_seq)
+        if message.seq <= self.in_seq:
             self.counters.duplicates += 1
             return None
-        self.counters.gaps += header.seq - self.in_seq - 1
+        self.counters.gaps += message.seq - self.in_seq - 1
         self.counters.received += 1
-        self.in_seq = header.seq
+        self.in_seq = message.seq
         self._ack_due = self.acknowledges
         return message
 
@@ -101,7 +135,10 @@ class LossySession:
             raise PeerError(f"ACK of {seq}, {self.out_seq} messages were sent", rule="ACK-2")
 
     def end(self) -> None:
-        """Settle what was not written: it is undelivered."""
-        for _, receipt in self.queue.drain():
-            receipt.settle(Outcome.UNDELIVERED)
-            self.counters.undelivered += 1
+        """Settle what was not written: it is undelivered, unless it goes to another session."""
+        self._close()
+        for message, receipt in self.queue.drain():
+            if receipt.give_up(message):
+                self.counters.forwarded += 1
+            else:
+                self.counters.undelivered += 1

@@ -7,6 +7,7 @@ from typing import Final, Protocol, TypeAlias
 
 from ..wire import AddressType, EntityAddr, EntityName
 from .acceptor import Existing, Latecomer, Phase
+from .channels import ChannelQuotas
 from .lossless import LosslessSession
 from .lossy import LossySession
 from .policy import Policy
@@ -54,7 +55,8 @@ class Link(Protocol):
 class PeerSession:
     """One session, as one end knows it: it outlives connections where its policy says so.
 
-    The cookies keep the names of those who were client and server when the session began, whoever dials later.
+    The cookies keep the names of those who were client and server when the session began, whoever dials later. With
+    `channels` its way out is shared by quota; without, what waits goes strictly by priority.
     """
 
     __slots__ = (
@@ -77,7 +79,7 @@ class PeerSession:
         "traffic",
     )
 
-    def __init__(self, policy: Policy, addresses: Addresses = ()) -> None:
+    def __init__(self, policy: Policy, addresses: Addresses = (), *, channels: ChannelQuotas | None = None) -> None:
         self.policy = policy
         self.addresses = addresses
         """The peer's."""
@@ -85,7 +87,8 @@ class PeerSession:
         """Where the table has it, if it has it."""
         self.own_addresses: Addresses = ()
         """Ours, where they were made up for this session."""
-        self.traffic: LosslessSession | LossySession = LossySession() if policy.lossy else LosslessSession()
+        self.traffic: LosslessSession | LossySession
+        self.traffic = LossySession(channels) if policy.lossy else LosslessSession(channels)
         self.client_cookie = 0
         self.server_cookie = 0
         self.met = False

@@ -53,6 +53,6 @@ class OutQueue:
         return entry
 
     def drain(self) -> Iterator[Entry]:
-        """Pop all that wait."""
-        while self:
+        """Pop all that wait at this moment: what is pushed while they are looked at waits on."""
+        for _ in range(self.count):
             yield self.pop()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import Enum, unique
 
 from ..errors import StateError
+from .message import Message
 
 
 @unique
@@ -41,6 +42,14 @@ class Receipt:
         self.outcome = outcome
         if self.on_done is not None:
             self.on_done(outcome)
+
+    def give_up(self, message: Message) -> bool:
+        """Take the news that `message`, which this is the receipt of, was certainly not delivered.
+
+        Tells whether it goes to another session instead, where what becomes of it is still open.
+        """
+        self.settle(Outcome.UNDELIVERED)
+        return False
 
     def __repr__(self) -> str:
         return f"<Receipt {self.outcome.value if self.outcome else 'open'}>"

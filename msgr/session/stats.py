@@ -21,6 +21,11 @@ class Counters:
     acknowledged: int = 0
     undelivered: int = 0
     unknown: int = 0
+    forwarded: int = 0
+    """Messages that were certainly not delivered, and went to another session instead."""
+    parts: int = 0
+    """Parts of messages written."""
+    parts_received: int = 0
     connections: int = 0
     """Connections on which the session was ready."""
     resets: int = 0

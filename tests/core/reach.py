@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from msgr.core import ClientConfig, ServerConfig, states
-from msgr.frame import Mode, Revision
+from msgr.frame import Frame, Mode, Revision
 from msgr.payload import (
     AuthDone,
     AuthReplyMore,
@@ -19,13 +19,17 @@ from msgr.payload import (
     CompressionDone,
     CompressionRequest,
     Hello,
+    NodeAccept,
+    NodeHello,
+    NodeReject,
     ServerIdent,
     SessionReconnect,
+    of_frame,
 )
 from msgr.session import PeerSession, Policy, SessionTable
 
 from .pair import ADMIN, CLIENT_AT, MON, SERVER_AT
-from .script import CLIENT, CLIENT_IDENT, GLOBAL_ID, SERVER, SERVER_IDENT, Script, State, request
+from .script import CLIENT, CLIENT_IDENT, GLOBAL_ID, LATER, NODE_HELLO, SERVER, SERVER_IDENT, Script, State, request
 
 
 def _banner(script: Script) -> None:
@@ -150,6 +154,77 @@ SERVER_STEPS: Final[Mapping[State, tuple[_Step, ...]]] = MappingProxyType(
 """How a peer brings a server into each of its states."""
 
 
+def _client_node(script: Script) -> None:
+    script.say(CompressionDone(on=False, algorithm=0))
+    assert script.hear(NodeHello) == NODE_HELLO
+
+
+def _client_judges(script: Script) -> None:
+    script.say(NODE_HELLO)
+    script.hear_nothing()
+
+
+def _client_accepted(script: Script) -> None:
+    script.say(NodeAccept())
+    script.hear(ClientIdent)
+
+
+def _client_resumes(script: Script) -> None:
+    script.say(NodeAccept())
+    script.hear(SessionReconnect)
+
+
+def _server_node(script: Script) -> None:
+    script.say(CompressionRequest(wanted=False, algorithms=()))
+    _, told = script.hear_frames()
+    assert of_frame(told) == NODE_HELLO
+
+
+def _server_accepts(script: Script) -> None:
+    script.say(NODE_HELLO)
+    script.hear(NodeAccept)
+
+
+def _server_judges(script: Script) -> None:
+    script.say(NODE_HELLO)
+    script.hear_nothing()
+
+
+def _part(script: Script) -> None:
+    script.frame(Frame(99, (b"?",)))
+    script.hear(NodeReject)
+
+
+_TO_CLIENT_NODE: Final[tuple[_Step, ...]] = (*_TO_CLIENT_IDENT[:4], _client_node)
+_TO_CLIENT_LAST: Final[tuple[_Step, ...]] = (*_TO_CLIENT_NODE, _client_judges, _client_accepted)
+EXTENDED_CLIENT_STEPS: Final[Mapping[State, tuple[_Step, ...]]] = MappingProxyType(
+    {
+        **CLIENT_STEPS,
+        states.AwaitNodeHello: _TO_CLIENT_NODE,
+        states.AwaitOwner: (*_TO_CLIENT_NODE, _client_judges),
+        states.AwaitNodeVerdict: (*_TO_CLIENT_NODE, _client_judges),
+        states.AwaitServerIdent: _TO_CLIENT_LAST,
+        states.AwaitReconnectOk: (*_TO_CLIENT_LAST[:-1], _client_resumes),
+        states.Ready: (*_TO_CLIENT_LAST, _client_ident),
+        states.Parting: (*_TO_CLIENT_NODE, _part),
+    }
+)
+"""The same for a client on a connection whose banners have MSGR_EXT."""
+
+_TO_SERVER_NODE: Final[tuple[_Step, ...]] = (*_TO_SERVER_IDENT[:5], _server_node)
+EXTENDED_SERVER_STEPS: Final[Mapping[State, tuple[_Step, ...]]] = MappingProxyType(
+    {
+        **SERVER_STEPS,
+        states.AwaitNodeHello: _TO_SERVER_NODE,
+        states.AwaitOwner: (*_TO_SERVER_NODE, _server_judges),
+        states.AwaitClientIdent: (*_TO_SERVER_NODE, _server_accepts),
+        states.Ready: (*_TO_SERVER_NODE, _server_accepts, _server_ident),
+        states.Parting: (*_TO_SERVER_NODE, _part),
+    }
+)
+"""The same for a server on a connection whose banners have MSGR_EXT."""
+
+
 def client_in(
     state: State, *, revision: Revision = Revision.REV1, mode: Mode = Mode.SECURE, config: ClientConfig = CLIENT
 ) -> Script:
@@ -158,9 +233,11 @@ def client_in(
     if state is states.AwaitReconnectOk:
         session = PeerSession(Policy.lossless_peer(), (SERVER_AT,))
         session.client_cookie, session.server_cookie, session.connect_seq = 5, 7, 1
-    return _brought(
-        Script(replace(config, modes=(mode,)), revision=revision, session=session), CLIENT_STEPS[state], state
-    )
+    config = replace(config, modes=(mode,))
+    if config.node is not None and state is states.AwaitOwner:
+        config = replace(config, node=LATER)
+    steps = CLIENT_STEPS if config.node is None else EXTENDED_CLIENT_STEPS
+    return _brought(Script(config, revision=revision, session=session), steps[state], state)
 
 
 def server_in(
@@ -172,8 +249,11 @@ def server_in(
     sessions: SessionTable | None = None,
 ) -> Script:
     """Return a server in that state, and its peer."""
-    script = Script(replace(config, modes=(mode,)), revision=revision, sessions=sessions)
-    return _brought(script, SERVER_STEPS[state], state)
+    config = replace(config, modes=(mode,))
+    if config.node is not None and state is states.AwaitOwner:
+        config = replace(config, node=LATER)
+    steps = SERVER_STEPS if config.node is None else EXTENDED_SERVER_STEPS
+    return _brought(Script(config, revision=revision, sessions=sessions), steps[state], state)
 
 
 def _brought(script: Script, steps: tuple[_Step, ...], state: State) -> Script:

@@ -11,8 +11,11 @@ from hashlib import sha256
 from typing import Any, Final, TypeAlias, TypeVar
 
 from msgr.auth import Denied, Dice, Done, Identity, Keys, More, Verdict, sign
-from msgr.core import ClientConfig, Config, Connection, Event, Limits, ServerConfig
-from msgr.errors import AuthError, PeerError
+from msgr.core import ClientConfig, Closed, Config, Connection, Event, Limits, Login, ServerConfig
+from msgr.core.admission import Admit, Later, Reject
+from msgr.core.admission import Verdict as NodeVerdict
+from msgr.core.states import Parting
+from msgr.errors import AuthError, FailureKind, PeerError
 from msgr.frame import Algorithm, Frame, FrameCompressor, FrameDecoder, Mode, Revision, Tag, crc_mode, secure_mode
 from msgr.payload import (
     LOSSY,
@@ -21,13 +24,17 @@ from msgr.payload import (
     Banner,
     ClientIdent,
     Control,
+    NodeControl,
+    NodeHello,
+    NodeReject,
+    RejectKind,
     ServerIdent,
     of_frame,
     to_frame,
 )
 from msgr.payload.banner import HEAD_SIZE
 from msgr.session import PeerSession, SessionTable
-from msgr.wire import MSG_ADDR2, SUPPORTED, EntityAddr, Octets
+from msgr.wire import MSG_ADDR2, SUPPORTED, BannerFeature, EntityAddr, Octets
 
 from .pair import ADMIN, BEGIN, CLIENT_AT, MON, SERVER_AT, WALL, drain, drain_events, error_of
 from .pair import Dice as Stream
@@ -42,7 +49,7 @@ KEYS: Final = Keys(sha256(b"session key").digest(), sha256(b"secret").digest()[:
 GLOBAL_ID: Final = 4711
 BANNER_SIZE: Final = 26
 
-P = TypeVar("P", bound=Control)
+P = TypeVar("P", bound=Control | NodeControl)
 X = TypeVar("X", bound=PeerError)
 
 
@@ -114,6 +121,33 @@ SERVER_IDENT: Final = ServerIdent(
 )
 
 
+ADMIT: Final = Admit()
+NODE_HELLO: Final = NodeHello(cluster="prod", node=1, host="one.example")
+
+
+@dataclass(frozen=True, slots=True)
+class Doorkeeper:
+    """An admission that says the same of every node."""
+
+    verdict: NodeVerdict = ADMIT
+    introduction: NodeHello = NODE_HELLO
+
+    def hello(self) -> NodeHello:
+        """Return what this end says about itself."""
+        return self.introduction
+
+    def judge(self, hello: NodeHello, login: Login, *, dialled: bool) -> NodeVerdict:
+        """Return the verdict."""
+        return self.verdict
+
+
+KIND_NUMBERS: Final = {FailureKind.PERMANENT: 1, FailureKind.TRANSIENT: 2, FailureKind.SESSION_MISMATCH: 3}
+LATER: Final = Doorkeeper(Later())
+REJECT: Final = Reject(kind=RejectKind.TRANSIENT, rule="NODE-3", reason="not now")
+EXTENDED_CLIENT: Final = replace(CLIENT, node=Doorkeeper())
+EXTENDED_SERVER: Final = replace(SERVER, node=Doorkeeper())
+
+
 class Script:
     """A connection in `end`, and what its peer needs to know to play along."""
 
@@ -177,7 +211,7 @@ class Script:
         """Send frames; returns what happened."""
         return self.feed(b"".join(map(self.seal, frames)))
 
-    def say(self, *payloads: Control) -> list[Event]:
+    def say(self, *payloads: Control | NodeControl) -> list[Event]:
         """Send control frames; returns what happened."""
         return self.frame(*map(to_frame, payloads))
 
@@ -214,13 +248,14 @@ class Script:
         assert drain(self.end) == b""
 
     def banner(self, supported: int = 3, required: int = 0) -> list[Event]:
-        """Exchange banners; the connection says HELLO."""
+        """Exchange banners; the connection says HELLO. Where it offers the extension, so do we."""
         self._decoder.feed(drain(self.end))
         raw = self._decoder.take_raw(BANNER_SIZE)
         assert raw is not None
         assert len(raw) > HEAD_SIZE
         if self.revision is Revision.REV0:
             supported &= ~1
+        supported |= self.config.banner_features & BannerFeature.MSGR_EXT
         return self.feed(Banner(supported=supported, required=required).to_wire())
 
     def switch(self, mode: Mode) -> None:
@@ -261,6 +296,22 @@ def refused(script: Script, kind: type[X], rule: str) -> X:
     assert error.rule == rule
     assert str(error).endswith(f" [{rule}]")
     assert len(str(error)) < 500
+    script.hear_nothing()
+    return error
+
+
+def parted(script: Script, kind: type[X], rule: str) -> X:
+    """Return why an extended connection ends: the peer was told all of it, and is then waited for (NODE-8)."""
+    assert isinstance(script.end.state, Parting), script.end.state
+    told = script.hear(NodeReject)
+    assert not any(isinstance(event, Closed) for event in script.events)
+    script.end.receive_eof()
+    script.collect()
+    error = error_of(script.events)
+    assert type(error) is kind, repr(error)
+    assert isinstance(error, PeerError)
+    assert (error.rule, told.rule, told.reason) == (rule, rule, error.text)
+    assert told.kind == KIND_NUMBERS[error.kind]
     script.hear_nothing()
     return error
 

@@ -96,7 +96,7 @@ def test_a_refusal_with_long_lists_does_not_make_a_long_text() -> None:
 
 
 def test_the_next_allowed_method_is_tried_and_none_twice() -> None:
-    """AUTH-5: in our order, those after the one refused, as far as the server allows them."""
+    """AUTH-5: in our order, those after the one refused, as far as the server allows them. Demand 74k."""
     methods = tuple(Scripted(number=METHOD + index) for index in range(4))
     script = client_in(states.AwaitAuthReply, config=replace(CLIENT, methods=methods))
     everything = (METHOD + 3, METHOD + 2, METHOD)
@@ -119,7 +119,7 @@ def test_after_a_step_no_other_method_is_tried() -> None:
 @pytest.mark.parametrize("chosen", [0, 1, 2, 3, 99, (1 << 32) - 1])
 @pytest.mark.parametrize("state", AUTH_STATES)
 def test_a_mode_that_was_not_offered(state: State, chosen: int, offered: Mode) -> None:
-    """AUTH-7: no server talks us down to crc."""
+    """AUTH-7: no server talks us down to crc. Demand 74j."""
     script = client_in(state, mode=offered)
     script.say(AuthDone(global_id=GLOBAL_ID, mode=chosen, payload=b""))
     if chosen == offered:

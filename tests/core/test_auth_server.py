@@ -109,6 +109,7 @@ def test_a_refusal_does_not_say_why() -> None:
 
 
 def test_attempts_without_end() -> None:
+    """Demand 74k."""
     script = server_in(states.AwaitAuthRequest)
     for attempt in range(8):
         assert isinstance(script.end.state, states.AwaitAuthRequest), attempt

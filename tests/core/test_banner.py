@@ -98,6 +98,7 @@ def test_a_payload_beyond_the_limit_is_not_waited_for(role: str, size: int) -> N
 @pytest.mark.parametrize("size", [17, 100, 4 << 10])
 @pytest.mark.parametrize("role", ROLES)
 def test_what_a_newer_banner_appends_is_ignored(role: str, size: int) -> None:
+    """Demand 61."""
     script = begin(role)
     assert script.feed(with_payload(size, Banner(supported=3).encode().ljust(size - 1, b"?"))) == []
     assert isinstance(script.end.state, states.AwaitBanner)
@@ -108,6 +109,7 @@ def test_what_a_newer_banner_appends_is_ignored(role: str, size: int) -> None:
 
 @pytest.mark.parametrize("bit", range(2, 64))
 def test_a_required_bit_that_we_lack(bit: int) -> None:
+    """Demand 61."""
     script = begin("server" if bit % 2 else "client")
     script.banner(required=1 << bit)
     assert hex(1 << bit) in str(refused(script, BannerError, "BANNER-3"))
@@ -131,6 +133,7 @@ def test_all_features_supported_is_fine(role: str) -> None:
 @pytest.mark.parametrize("supported", [0, 2, 0xFFFFFFFFFFFFFFFE])
 @pytest.mark.parametrize("role", ROLES)
 def test_an_old_peer_is_refused_where_the_old_revision_is_not_allowed(role: str, supported: int) -> None:
+    """Demand 73."""
     script = begin(role)
     script.banner(supported=supported)
     assert "msgr 2.0" in str(refused(script, BannerError, "BANNER-5"))

@@ -102,6 +102,8 @@ def test_cve_2018_1129_signatures_cover_every_byte(setup: Setup, way: Way) -> No
     """CVE-2018-1129. What comes after the signatures is sealed in secure mode, and has only checksums in crc mode.
 
     CVE-2025-30156 as well: the handshake's sealed blobs, that have no integrity of their own under keys of type aes.
+
+    Demand 67.
     """
     honest = World(setup).pair()
     honest.pump()
@@ -124,7 +126,7 @@ def test_cve_2018_1129_signatures_cover_every_byte(setup: Setup, way: Way) -> No
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("setup", NONE_SETUPS, ids=str)
 def test_without_keys_nobody_agrees_on_something_else(setup: Setup, way: Way) -> None:
-    """One flipped bit, not an attacker: what still lets both ends be ready changes nothing that they know."""
+    """One flipped bit, not an attacker: what still lets both ends be ready changes nothing that they know. Demand 1."""
     honest = World(setup).pair()
     honest.pump()
     unnoticed = []
@@ -142,7 +144,10 @@ def test_without_keys_nobody_agrees_on_something_else(setup: Setup, way: Way) ->
 
 
 def test_none_is_no_protection() -> None:
-    """Method none, by its nature: who sits between can rewrite frames, checksums and all, and nobody notices."""
+    """Method none, by its nature: who sits between can rewrite frames, checksums and all, and nobody notices.
+
+    Demand 74i.
+    """
     mode = crc_mode(Revision.REV1)
 
     def lie(way: Way, before: int, data: bytes) -> bytes:

@@ -88,6 +88,7 @@ def test_a_server_that_requires_more() -> None:
 
 
 def test_a_server_that_means_to_dial_us() -> None:
+    """Demand 74q."""
     script = client_in(states.AwaitServerIdent)
     script.say(Wait())
     refused(script, ToldToWait, "SESSION-WAIT-1")
@@ -105,6 +106,7 @@ def test_a_server_that_keeps_its_session_is_acknowledged() -> None:
 
 
 def test_a_lossy_session_is_not_acknowledged() -> None:
+    """Demand 74s."""
     script = client_in(states.Ready)
     script.frame(message(1))
     script.hear_nothing()
@@ -112,7 +114,7 @@ def test_a_lossy_session_is_not_acknowledged() -> None:
 
 @pytest.mark.parametrize("seen_as", ["v2:192.0.2.7:4000", "v2:[fe80::1%3]:4000"])
 def test_a_client_is_known_by_where_it_is_seen(seen_as: str) -> None:
-    """IDENT-5."""
+    """IDENT-5. Demand 65."""
     seen = EntityAddr.parse(seen_as)
     own = ident_of(CLIENT, seen).addresses
     assert len(own) == 1
@@ -153,7 +155,7 @@ def test_a_client_without_an_address(addresses: tuple[EntityAddr, ...]) -> None:
 
 @pytest.mark.parametrize("written", OTHERS.values(), ids=OTHERS)
 def test_a_client_that_means_another(written: str) -> None:
-    """IDENT-2: exactly, down to the nonce, so that nobody speaks to what is gone and has a successor."""
+    """IDENT-2: exactly, down to the nonce, so that nobody speaks to what is gone and has a successor. Demand 74m."""
     script = server_in(states.AwaitClientIdent)
     script.say(replace(CLIENT_IDENT, target=EntityAddr.parse(written)))
     assert f"this is {SERVER_AT}" in str(refused(script, IdentError, "IDENT-2"))
@@ -170,7 +172,7 @@ def test_any_of_a_server_s_addresses_may_be_meant() -> None:
 @pytest.mark.parametrize("revision", Revision)
 @pytest.mark.parametrize("mode", Mode)
 def test_a_client_that_lacks_features_may_come_again(mode: Mode, revision: Revision) -> None:
-    """IDENT-3: on the same connection, as often as the deadline lets it."""
+    """IDENT-3: on the same connection, as often as the deadline lets it. Demand 69."""
     config = replace(SERVER, required=MASK)
     script = server_in(states.AwaitClientIdent, config=config, mode=mode, revision=revision)
     lacking = 0

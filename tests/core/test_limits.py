@@ -39,7 +39,7 @@ def announce(script: Script, tag: int, *lengths: int) -> None:
 @pytest.mark.parametrize(("mode", "revision"), MODES)
 @pytest.mark.parametrize("cell", BEFORE_READY, ids=CELL_NAMES)
 def test_cve_2023_44466_lengths_before_a_session(cell: tuple[str, State, Tag], mode: Mode, revision: Revision) -> None:
-    """CVE-2023-44466: lengths were signed numbers. Here each segment has its small limit."""
+    """CVE-2023-44466: lengths were signed numbers. Here each segment has its small limit. Demand 2."""
     role, state, tag = cell
     for segment in range(4):
         for length in EXTREMES:
@@ -78,7 +78,7 @@ def test_limits_are_settings() -> None:
 @pytest.mark.parametrize("role", EXPECTED)
 @pytest.mark.parametrize("count", [0, 5, 255])
 def test_a_frame_has_one_to_four_segments(role: str, count: int) -> None:
-    """FRAME-1, with the checksum right."""
+    """FRAME-1, with the checksum right. Demand 62."""
     script = bring(role, states.Ready, Revision.REV1, Mode.CRC)
     script.feed(Preamble(Tag.ACK, (1,) * count).encode() if count < 5 else _with_count(count))
     refused(script, FrameError, "FRAME-1")
@@ -97,7 +97,7 @@ def _summed(head: bytes) -> bytes:
 @pytest.mark.parametrize("revision", Revision)
 @pytest.mark.parametrize("cell", BEFORE_READY, ids=CELL_NAMES)
 def test_compression_that_was_not_agreed(cell: tuple[str, State, Tag], revision: Revision) -> None:
-    """FRAME-8: some daemons do not survive this flag; we take it for what it is, by the preamble alone."""
+    """FRAME-8: some daemons do not survive this flag; we take it for what it is, by the preamble alone. Demand 74l."""
     role, state, tag = cell
     script = bring(role, state, revision, Mode.CRC)
     length = len(sample(script, tag).segments[0])
@@ -149,7 +149,10 @@ def test_the_head_of_a_frame_is_enough(role: str, mode: Mode, revision: Revision
 
 @pytest.mark.parametrize("role", EXPECTED)
 def test_a_head_that_is_not_verified_is_not_acted_on(role: str) -> None:
-    """FRAME-10: in secure mode of msgr2.0 only the lengths may be used before the whole frame is there."""
+    """FRAME-10: in secure mode of msgr2.0 only the lengths may be used before the whole frame is there.
+
+    Demands 73 and 74g.
+    """
     script = bring(role, states.Ready, Revision.REV0, Mode.SECURE)
     announce(script, Tag.HELLO, 64)
     assert script.events == []

@@ -67,6 +67,7 @@ def test_messages_flow_both_ways(setup: Setup, piece: int) -> None:
 
 @pytest.mark.parametrize("setup", SETUPS, ids=str)
 def test_a_keepalive_is_answered_with_its_stamp(setup: Setup) -> None:
+    """Demand 72."""
     pair = World(setup).pair()
     pair.pump()
     pair.now += 5
@@ -81,6 +82,7 @@ def test_a_keepalive_is_answered_with_its_stamp(setup: Setup) -> None:
 
 
 def test_both_revisions_allowed_gives_the_newer() -> None:
+    """Demand 4."""
     world = World()
     both = frozenset(Revision)
     pair = Pair(replace(world.client, revisions=both), replace(world.server, revisions=both))
@@ -91,6 +93,7 @@ def test_both_revisions_allowed_gives_the_newer() -> None:
 
 @pytest.mark.parametrize("end", ["client", "server"])
 def test_one_end_knows_the_old_revision_only(end: str) -> None:
+    """Demand 3."""
     world = World()
     old, both = frozenset({Revision.REV0}), frozenset(Revision)
     client = replace(world.client, revisions=old if end == "client" else both)

@@ -13,31 +13,41 @@ from hypothesis import strategies as st
 
 from msgr.core import Closed, Connected, Event, states
 from msgr.errors import ConnectionLost, PeerError
-from msgr.frame import Frame, Mode, Preamble, Revision, Tag
-from msgr.payload import CONTROL
+from msgr.frame import Frame, Mode, NodeTag, Preamble, Revision, Tag
+from msgr.payload import CONTROL, NODE_CONTROL
 from msgr.session import Message
 
 from .pair import SETUPS, WAYS, Setup, Way, World, drain, drain_events, error_of
 from .script import Script, State
-from .test_table import EXPECTED, MODES, bring, sample
+from .test_extended_table import EXTENDED, any_sample
+from .test_extended_table import bring as bring_extended
+from .test_table import EXPECTED, MODES, bring
 
 PLACES: Final = [(role, state) for role, table in EXPECTED.items() for state in table]
-tags: Final = st.sampled_from([*Tag, 0, 23, 99, 0xC0, 0xFF])
+EXTENDED_PLACES: Final = [(f"extended {role}", state) for role, table in EXTENDED.items() for state in table]
+tags: Final = st.sampled_from([*Tag, *NodeTag, 0, 23, 99, 0xFF])
 sizes: Final = st.integers(0, 60) | st.sampled_from([41, 1 << 16, (1 << 16) + 1, 1 << 24, 1 << 31, (1 << 32) - 1])
 CUT_AT_ANY_BYTE: Final = ("none-crc-2.1", "aes256k-crc-2.0", "aes256k-secure-2.0", "aes256k-secure-2.1")
-places: Final = st.sampled_from(PLACES)
+places: Final = st.sampled_from(PLACES + EXTENDED_PLACES)
 modes: Final = st.sampled_from(MODES)
 
 
 def begin(place: tuple[str, State], mode: tuple[Mode, Revision]) -> Script:
     """Return a connection of that role in that state."""
-    return bring(*place, mode[1], mode[0])
+    role = place[0].removeprefix("extended ")
+    bringing = bring_extended if role != place[0] else bring
+    return bringing(role, place[1], mode[1], mode[0])
 
 
 def check(script: Script) -> None:
     """Check that a connection goes on, or ended for a reason that its peer gave, in words that a log can bear."""
     for event in script.events:
         assert len(repr(event)) < 100_000
+    if isinstance(script.end.state, states.Parting):
+        # All that the peer is told, and waited for: then it ends as it would have without.
+        assert len(drain(script.end)) < 2000
+        script.end.receive_eof()
+        script.collect()
     if isinstance(script.end.state, states.Ended):
         closed = [event for event in script.events if isinstance(event, Closed)]
         assert closed == script.events[-1:]
@@ -52,7 +62,7 @@ def check(script: Script) -> None:
 @given(place=places, mode=modes, data=st.binary(max_size=300), cut=st.integers(0, 300))
 def test_any_bytes(place: tuple[str, State], mode: tuple[Mode, Revision], data: bytes, cut: int) -> None:
     script = begin(place, mode)
-    if place[1] is states.Ended:
+    if place[1] in (states.Ended, states.Parting):
         return
     script.feed(data[:cut])
     script.feed(data[cut:])
@@ -64,7 +74,7 @@ def test_any_preamble(
     place: tuple[str, State], mode: tuple[Mode, Revision], tag: int, lengths: list[int], tail: bytes
 ) -> None:
     script = begin(place, mode)
-    if place[1] is states.Ended:
+    if place[1] in (states.Ended, states.Parting):
         return
     script.feed(Preamble(tag, tuple(lengths)).encode() + tail)
     check(script)
@@ -76,11 +86,13 @@ def test_any_content_of_the_right_frame(
 ) -> None:
     """What passes checksums and tags, and is wrong inside."""
     script = begin(place, mode)
-    row = sorted(EXPECTED[place[0]][place[1]])
+    extended = place[0].startswith("extended")
+    row = sorted(EXTENDED[place[0].split()[1]][place[1]] if extended else EXPECTED[place[0]][place[1]])
     if not row:
         return
-    tag = Tag[data.draw(st.sampled_from(row))]
-    frame = sample(script, tag)
+    name = data.draw(st.sampled_from(row))
+    tag = Tag[name] if name in Tag.__members__ else NodeTag[name]
+    frame = any_sample(script, tag)
     if tag is Tag.MESSAGE:
         segments = data.draw(st.lists(st.binary(max_size=50), max_size=3))
         script.frame(Frame.of(tag, data.draw(st.binary(min_size=41, max_size=41)), *segments))
@@ -93,10 +105,10 @@ def test_any_content_of_the_right_frame(
     check(script)
 
 
-@given(place=places, mode=modes, tag=st.sampled_from(sorted(CONTROL)), content=st.binary(max_size=120))
+@given(place=places, mode=modes, tag=st.sampled_from([*CONTROL, *NODE_CONTROL]), content=st.binary(max_size=120))
 def test_any_content_at_all(place: tuple[str, State], mode: tuple[Mode, Revision], tag: int, content: bytes) -> None:
     script = begin(place, mode)
-    if place[1] in (states.Ended, states.AwaitBanner):
+    if place[1] in (states.Ended, states.Parting, states.AwaitBanner):
         return
     script.frame(Frame(tag, (content,)))
     check(script)

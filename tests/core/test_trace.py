@@ -21,12 +21,12 @@ from msgr.core import (
 )
 from msgr.core.compression import NO_COMPRESSION
 from msgr.errors import ConnectionLost, Displaced, StateError
-from msgr.frame import Tag
+from msgr.frame import NodeTag, Tag
 from msgr.session import Message
 
 from .pair import BEGIN, CLIENT_AT, WALL, Dice, World, all_of, drain, drain_events, error_of, only
 
-Step: TypeAlias = tuple[Direction, Tag]
+Step: TypeAlias = tuple[Direction, Tag | NodeTag]
 SENDING, HANDLING = Direction.SENDING, Direction.HANDLING
 
 
@@ -54,7 +54,7 @@ class Watched:
     def _wake(self) -> None:
         self.woken += 1
 
-    def _watch(self, connection: Connection, direction: Direction, tag: Tag) -> None:
+    def _watch(self, connection: Connection, direction: Direction, tag: Tag | NodeTag) -> None:
         assert connection is self.server
         self.steps.append((direction, tag))
         if self._act is not None:

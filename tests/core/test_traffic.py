@@ -228,6 +228,7 @@ def test_every_control_frame_has_a_class() -> None:
 
 
 def test_a_stamp_follows_the_wall_clock() -> None:
+    """Demand 74s."""
     pair = World().pair()
     pair.pump()
     stamp = pair.client.send_keepalive(now=pair.now + 1.5)

@@ -136,6 +136,7 @@ def test_a_row_of_client_ident(got: IdentDecision, wanted: IdentDecision) -> Non
 
 @pytest.mark.parametrize(("got", "wanted"), RECONNECT_ROWS)
 def test_a_row_of_session_reconnect(got: ReconnectDecision, wanted: ReconnectDecision) -> None:
+    """Demands 22 and 74o."""
     assert got == wanted
 
 
@@ -241,6 +242,7 @@ def test_all_small_client_idents() -> None:
 
 
 def test_all_small_reconnects() -> None:
+    """Demand 74n."""
     seen = set()
     for existing in sessions(connect_seqs=(0, 1, 2), latecomers=(None,)):
         for policy, cookie, gseq, cseq, peer, own in product(POLICIES, (0, 1), (1, 2, 3), (0, 1, 2), KEYS, KEYS):

@@ -142,6 +142,7 @@ def test_a_gap_is_counted_and_passed_over() -> None:
 
 
 def test_what_is_not_acknowledged_is_written_again_with_its_numbers_before_all_that_waits() -> None:
+    """Demand 71."""
     session, receipts, _ = written(3, waiting=1)
     session.push(numbered(4, 255))
     session.acknowledge(1)

@@ -58,6 +58,7 @@ def test_defaults_are_ceph_s() -> None:
     ids=["header", "front", "middle", "data", "front and data"],
 )
 def test_empty_segments_at_the_end_are_left_out(given: Message, segments: int) -> None:
+    """Demand 62."""
     frame = given.to_frame(seq=1, ack_seq=0)
     assert len(frame.segments) == segments
     assert open_message(frame)[1] == replace(given, seq=1)
@@ -95,6 +96,7 @@ def test_what_a_message_carries_is_not_in_its_repr() -> None:
 
 
 def test_flags_reserved_and_padding_are_not_looked_at() -> None:
+    """Demand 74r."""
     header = MessageHeader(seq=1, type=2, flags=0xFF, data_padding=9, data_offset=9, reserved=9)
     _, message = open_message(Frame(Tag.MESSAGE, (header.encode(),)))
     assert (message.seq, message.type) == (1, 2)

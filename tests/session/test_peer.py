@@ -107,6 +107,7 @@ def test_the_end_settles_everything() -> None:
 
 
 def test_the_table_goes_by_the_whole_vector() -> None:
+    """Demand 43."""
     table = SessionTable()
     session = PeerSession(Policy.lossless_peer(), (A, LEGACY))
     table.register(session)

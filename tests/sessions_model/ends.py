@@ -30,14 +30,28 @@ from msgr.core import (
     Connection,
     Event,
     KeepaliveAcked,
+    Limits,
     MessageReceived,
     RemoteReset,
     ServerConfig,
 )
+from msgr.core.admission import Admit, Verdict
+from msgr.core.events import Login
 from msgr.core.states import Ended, Ready
 from msgr.errors import MsgrError
 from msgr.frame import Mode, Revision
-from msgr.session import LosslessSession, Message, Outcome, PeerSession, Policies, Policy, Receipt, SessionTable
+from msgr.payload import NodeHello
+from msgr.session import (
+    ChannelQuotas,
+    LosslessSession,
+    Message,
+    Outcome,
+    PeerSession,
+    Policies,
+    Policy,
+    Receipt,
+    SessionTable,
+)
 from msgr.wire import EntityAddr, EntityName
 
 LOW: Final = EntityAddr.parse("v2:127.0.0.1:6789/1")
@@ -70,9 +84,12 @@ class Setup:
     cephx: bool = False
     mode: Mode = Mode.CRC
     revision: Revision = Revision.REV1
+    extended: bool = False
+    """With channels, and messages in parts."""
 
     def __str__(self) -> str:
-        return f"{'cephx' if self.cephx else 'none'}-{self.mode.name.lower()}-{self.revision}"
+        extended = "-extended" if self.extended else ""
+        return f"{'cephx' if self.cephx else 'none'}-{self.mode.name.lower()}-{self.revision}{extended}"
 
 
 PLAIN: Final = Setup()
@@ -80,6 +97,23 @@ SETUPS: Final = (
     *(Setup(False, Mode.CRC, revision) for revision in Revision),
     *(Setup(True, Mode.SECURE, revision) for revision in Revision),
 )
+
+
+EXTENDED: Final = tuple(replace(setup, extended=True) for setup in (SETUPS[1], SETUPS[2]))
+"""One in crc mode of msgr2.1, one in secure mode of msgr2.0."""
+QUOTAS: Final = ChannelQuotas(1, {1: 3}, part=4096)
+
+
+class Everyone:
+    """Lets every node in."""
+
+    def hello(self) -> NodeHello:
+        """Tell how much is taken in parts, and nothing else."""
+        return NodeHello(part_limit=Limits().parts)
+
+    def judge(self, hello: NodeHello, login: Login, *, dialled: bool) -> Verdict:
+        """Say yes."""
+        return Admit()
 
 
 class Authority:
@@ -133,6 +167,8 @@ class End:
         """All but messages, of all connections."""
         self.met_after: int | None = None
         """How many resets it had reported when it last was certain that the peer has the session too."""
+        self.channels = QUOTAS if setup.extended else None
+        node = Everyone() if setup.extended else None
         self.server = ServerConfig(
             name=self.name,
             addresses=(address,),
@@ -140,6 +176,8 @@ class End:
             policies=Policies(policy),
             modes=(setup.mode,),
             revisions=frozenset({setup.revision}),
+            channels=self.channels,
+            node=node,
         )
         self.client = ClientConfig(
             name=self.name,
@@ -147,6 +185,8 @@ class End:
             methods=(authority.client(self.name),),
             modes=(setup.mode,),
             revisions=frozenset({setup.revision}),
+            channels=self.channels,
+            node=node,
             target=address,
         )
 
@@ -154,7 +194,7 @@ class End:
         """Return the session with `peer`, a new one where there is none."""
         session = self.table.find((peer.address,))
         if session is None:
-            session = PeerSession(self.policy, (peer.address,))
+            session = PeerSession(self.policy, (peer.address,), channels=self.channels)
             self.table.register(session)
         return session
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from msgr.core.states import Ready
-from msgr.errors import ConnectionLost, IdentError, MsgrError, ToldToWait
+from msgr.errors import ConnectionLost, FailureKind, IdentError, MsgrError, NodeRefused, ToldToWait
 from msgr.session import Message, Outcome, Policy
-from tests.sessions_model.ends import ALL, HIGH, LOW, NOW, End, Stream, restarted
+from tests.sessions_model.ends import ALL, HIGH, LOW, NOW, PLAIN, Authority, End, Stream, restarted
 
 Side: TypeAlias = Literal["low", "high"]
 SIDES: Final[tuple[Side, Side]] = ("low", "high")
@@ -31,12 +31,14 @@ class Processes(RuleBasedStateMachine):
 
     low_policy = Policy.lossless_peer()
     high_policy = Policy.lossless_peer()
+    setup = PLAIN
 
     def __init__(self) -> None:
         super().__init__()
+        self.authority = Authority(self.setup)
         self.now: dict[Side, End] = {
-            "low": End("osd.0", LOW, self.low_policy),
-            "high": End("osd.1", HIGH, self.high_policy),
+            "low": End("osd.0", LOW, self.low_policy, authority=self.authority),
+            "high": End("osd.1", HIGH, self.high_policy, authority=self.authority),
         }
         for end in self.now.values():
             end.table.global_seqs.next(above=100)  # they have been there for a while
@@ -54,12 +56,18 @@ class Processes(RuleBasedStateMachine):
 
     # What can happen.
 
-    @rule(side=sides, priority=st.sampled_from((64, 127, 196)), size=st.sampled_from((0, 40, 3000)))
-    def send(self, side: Side, priority: int, size: int) -> None:
+    @rule(
+        side=sides,
+        priority=st.sampled_from((64, 127, 196)),
+        size=st.sampled_from((0, 40, 3000, 10_000)),
+        channel=st.sampled_from((0, 1, 2)),
+    )
+    def send(self, side: Side, priority: int, size: int, channel: int) -> None:
         end, peer = self.now[side], self.now[other(side)]
         if end.policy.server and end.table.find((peer.address,)) is None:
             return
-        end.push(peer, Message(type=1, tid=self.pushed, priority=priority, data=bytes(size)))
+        data = bytes([self.pushed & 0xFF]) * size
+        end.push(peer, Message(type=1, tid=self.pushed, priority=priority, data=data, channel=channel))
         self.author[self.pushed] = end
         self.pushed += 1
 
@@ -138,7 +146,7 @@ class Processes(RuleBasedStateMachine):
     def restart(self, side: Side, counts_on: bool) -> None:
         """Begin anew as a process that knows nothing; its global_seq goes on where the clock feeds it."""
         old, survivor = self.now[side], self.now[other(side)]
-        new = self.now[side] = restarted(old, seed=f"/{len(self.lives[side])}")
+        new = self.now[side] = restarted(old, seed=f"/{len(self.lives[side])}", authority=self.authority)
         self.lives[side].append(new)
         if counts_on:
             new.table.global_seqs.next(above=old.table.global_seqs.last)
@@ -186,9 +194,20 @@ class Processes(RuleBasedStateMachine):
             for end in self.lives[side]:
                 last: dict[tuple[End, int], int] = {}
                 for message in end.delivered:
-                    line = self.author[message.tid], message.priority
+                    line = self.author[message.tid], message.channel if self.setup.extended else message.priority
                     assert message.tid > last.get(line, -1)
                     last[line] = message.tid
+
+    @invariant()
+    def what_arrives_is_what_was_sent(self) -> None:
+        for side in SIDES:
+            for end in self.lives[side]:
+                for message in end.delivered[-3:]:
+                    sent = next(
+                        each.message for each in self.author[message.tid].sent if each.message.tid == message.tid
+                    )
+                    assert bytes(message.data) == sent.data
+                    assert message.channel == (sent.channel if self.setup.extended else 0)
 
     @invariant()
     def receipts_tell_the_truth(self) -> None:
@@ -270,4 +289,7 @@ def other(side: Side) -> Side:
 
 def is_ordinary(error: MsgrError) -> bool:
     """Tell whether a connection may end so between two ends that keep all rules."""
-    return isinstance(error, ConnectionLost | ToldToWait) or (isinstance(error, IdentError) and error.rule in _ORDINARY)
+    if isinstance(error, ConnectionLost | ToldToWait):
+        return True
+    told = isinstance(error, IdentError | NodeRefused) and error.rule in _ORDINARY
+    return told and error.kind is FailureKind.TRANSIENT

@@ -40,6 +40,7 @@ def test_messages_flow_both_ways_and_are_acknowledged() -> None:
 
 @pytest.mark.parametrize("policy", PEERS, ids=lambda policy: policy.name)
 def test_server_ident_lost_and_the_client_comes_again(policy: Policy) -> None:
+    """Demand 74p."""
     a, b = peers(policy)
     a.count(b, 0, 2)
     b.count(a, 0, 2)
@@ -124,6 +125,7 @@ def test_the_cookies_keep_their_names_whoever_dials() -> None:
 
 
 def test_a_restarted_server_resets_its_client() -> None:
+    """Demand 21."""
     client, server = client_and_server()
     stream = connect(client, server)
     client.count(server, 0, 2)

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from msgr.session import Policy
+from tests.sessions_model.ends import EXTENDED
 from tests.sessions_model.machine import Processes
 
 QUICK: Final = settings(max_examples=150, stateful_step_count=40)
@@ -41,6 +42,18 @@ class StatefulServerOfHigherAddress(Processes):
     high_policy = Policy.stateful_server()
 
 
+class PeersWithChannels(Processes):
+    """Two nodes that share their way out, and send large messages in parts (demand 36, demand 42)."""
+
+    setup = EXTENDED[0]
+
+
+class ClientWithChannels(ClientOfStatefulServer):
+    """The same of a client and its server."""
+
+    setup = EXTENDED[0]
+
+
 PeersTest = Peers.TestCase
 PeersTest.settings = QUICK
 ReusingPeersTest = ReusingPeers.TestCase
@@ -49,13 +62,24 @@ ClientTest = ClientOfStatefulServer.TestCase
 ClientTest.settings = QUICK
 ServerTest = StatefulServerOfHigherAddress.TestCase
 ServerTest.settings = QUICK
+ChannelsTest = PeersWithChannels.TestCase
+ChannelsTest.settings = QUICK
+ClientChannelsTest = ClientWithChannels.TestCase
+ClientChannelsTest.settings = QUICK
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "machine",
-    [Peers, ReusingPeers, ClientOfStatefulServer, StatefulServerOfHigherAddress],
+    [
+        Peers,
+        ReusingPeers,
+        ClientOfStatefulServer,
+        StatefulServerOfHigherAddress,
+        PeersWithChannels,
+        ClientWithChannels,
+    ],
     ids=lambda one: one.__name__,
 )
 def test_longer_and_more_of_them(machine: type[Processes]) -> None:

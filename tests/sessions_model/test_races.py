@@ -36,6 +36,7 @@ def test_an_old_connection_that_comes_late_is_dropped() -> None:
 
 
 def test_retry_with_a_higher_connect_seq() -> None:
+    """Demand 70."""
     a, b = peers()
     connect(a, b).break_off()
     b.session_with(a).connect_seq = 7
