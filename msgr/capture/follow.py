@@ -3,7 +3,8 @@
 Nothing here waits for a particular order between the directions. Whoever dialled asks (AUTH_REQUEST,
 AUTH_REQUEST_MORE, COMPRESSION_REQUEST), and what it says next is read only once the answer is known, since that may
 change how it is to be read; whoever accepted never waits. So what is found does not depend on how packets were cut or
-in which order those of the two directions were captured.
+in which order those of the two directions were captured. Where both dialled, in one connection, both ask; the end with
+the lower address then answers, and its own question is never answered (SIMOPEN-1).
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from dataclasses import replace
 from typing import Final
 
 from ..errors import BannerError, ConfigError, PeerError
-from ..frame import Algorithm, Frame, FrameCompressor, Mode, Revision, Tag, tag_name
+from ..frame import Algorithm, Frame, FrameCompressor, Mode, NodeTag, Revision, Tag, tag_name
 from ..payload import AuthDone, AuthRequest, Banner, CompressionDone
+from ..wire import BannerFeature
 from .keylog import KeyLog, plain
 from .model import Fields, SeenBanner, SeenConnection, SeenFrame, Sender
 from .packets import Host
-from .payloads import message_fields, method_name, mode_name, payload_fields
+from .payloads import message_fields, method_name, mode_name, part_fields, payload_fields
 from .speaker import Answer, Cut, Speaker
 from .unlock import Lock, Locked
 
 _ASKS: Final = frozenset({Tag.AUTH_REQUEST, Tag.AUTH_REQUEST_MORE, Tag.COMPRESSION_REQUEST})
+_OURS: Final = frozenset(NodeTag)
 _ANSWERS: Final = frozenset({Tag.AUTH_BAD_METHOD, Tag.AUTH_REPLY_MORE, Tag.AUTH_DONE, Tag.COMPRESSION_DONE})
 
 PATIENCE: Final = 8 << 20
@@ -103,7 +106,7 @@ class Follower:
             server=str(self._hosts[1 - dialler]),
             revision=None if self._agreed.revision is None else str(self._agreed.revision),
             mode=self._agreed.mode,
-            auth_method=self._agreed.method,
+            auth_method=self._agreed.methods[dialler],
             banners=tuple(sorted(banners, key=lambda each: each.time)),
             frames=tuple(replace(frame, sender=senders[side ^ dialler]) for side, frame in frames),
             undecrypted=undecrypted,
@@ -175,8 +178,9 @@ class Follower:
 
     def _agree(self, first: Banner, second: Banner) -> None:
         self._agreed.revision = first.revision_with(second)
+        self._agreed.extended = bool(first.supported & second.supported & BannerFeature.MSGR_EXT)
         for speaker in self._speakers:
-            speaker.reading.begin(self._agreed.revision)
+            speaker.reading.begin(self._agreed.revision, extended=self._agreed.extended)
 
     def _understand(self, side: int, cut: Cut) -> None:
         """Read what a frame says, and draw the consequences."""
@@ -185,10 +189,14 @@ class Follower:
         message: Fields | None = None
         error = cut.error
         answer = Answer()
+        if cut.tag in _OURS and not self._agreed.extended:
+            error = error or f"{tag_name(cut.tag)}, and not both banners have MSGR_EXT [NODE-1]"
         if cut.frame is not None:
             try:
                 if cut.tag == Tag.MESSAGE:
-                    message = _marked(cut, speaker, message_fields(cut.frame))
+                    message = _marked(cut, speaker, message_fields(cut.frame, extended=self._agreed.extended))
+                elif cut.tag == NodeTag.MESSAGE_PART:
+                    payload = _marked(cut, speaker, part_fields(cut.frame))
                 else:
                     payload = _marked(cut, speaker, payload_fields(cut.frame))
                     answer = self._consequence(side, cut.frame)
@@ -206,23 +214,35 @@ class Follower:
         )
         self._frames.append((side, frame))
         if cut.tag in _ASKS:
+            both = cut.tag == Tag.AUTH_REQUEST and speaker.dials is None and other.dials is True
             speaker.dials, speaker.asked = True, tag_name(cut.tag)
+            if both:
+                self._settle()
         elif cut.tag in _ANSWERS:
             speaker.dials = False
             other.answers.append(answer)
+
+    def _settle(self) -> None:
+        """Both ends dialled: the one with the lower address is the server, and nobody answers what it asked."""
+        places = [(each.ip.version, each.ip, each.port) for each in map(plain, self._hosts)]
+        if places[0] == places[1]:
+            self._errors.append("both ends asked to be let in, from one address [SIMOPEN-2]")
+            return
+        self._agreed.raced = True
+        server = self._speakers[places.index(min(places))]
+        server.dials, server.asked = False, None
 
     def _consequence(self, side: int, frame: Frame) -> Answer:
         """Return what a frame changes for the one who asked; what it changes for its sender is done."""
         reading = self._speakers[side].reading
         first = frame.segments[0]
         if frame.tag == Tag.AUTH_REQUEST:
-            self._agreed.method = str(method_name(AuthRequest.decode(first).method))
+            self._agreed.methods[side] = str(method_name(AuthRequest.decode(first).method))
         elif frame.tag == Tag.AUTH_DONE:
             mode = AuthDone.decode(first).mode
             self._agreed.mode = str(mode_name(mode))
             if mode == Mode.SECURE and reading.revision is not None:
-                client, server = plain(self._hosts[1 - side]), plain(self._hosts[side])
-                reading.lock = Lock(reading.revision, self._keylog.secrets(client, server))
+                reading.lock = Lock(reading.revision, self._secrets(side))
                 return Answer(lock=reading.lock)
             if mode != Mode.CRC:
                 self._errors.append(f"AUTH_DONE names mode {mode}, which is unknown; what follows is read as crc")
@@ -230,6 +250,12 @@ class Follower:
             reading.compressor = self._compressor(done.algorithm)
             return Answer(compressor=reading.compressor)
         return Answer()
+
+    def _secrets(self, server: int) -> tuple[bytes, ...]:
+        """Return those of the key log, in which either end may be the client that dialled, where both did."""
+        ends = plain(self._hosts[1 - server]), plain(self._hosts[server])
+        found = self._keylog.secrets(*ends)
+        return found + self._keylog.secrets(*reversed(ends)) if self._agreed.raced else found
 
     def _compressor(self, number: int) -> FrameCompressor | None:
         try:
@@ -246,8 +272,13 @@ class _Agreed:
 
     def __init__(self) -> None:
         self.revision: Revision | None = None
+        self.extended = False
+        """Whether both banners have MSGR_EXT."""
+        self.raced = False
+        """Whether both ends dialled."""
         self.mode: str | None = None
-        self.method: str | None = None
+        self.methods: list[str | None] = [None, None]
+        """What each side asked to be let in by."""
 
 
 def _marked(cut: Cut, speaker: Speaker, fields: Fields) -> Fields:

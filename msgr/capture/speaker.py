@@ -6,8 +6,20 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..errors import ChecksumError, FrameError, FrameTooLarge, IntegrityError
-from ..frame import Frame, FrameCompressor, FrameLimits, FrameMode, Head, Revision, crc_mode, tag_name
+from ..errors import ChecksumError, FrameError, FrameTooLarge, IntegrityError, PeerError
+from ..frame import (
+    Frame,
+    FrameCompressor,
+    FrameLimits,
+    FrameMode,
+    Head,
+    NodeTag,
+    Preamble,
+    Revision,
+    crc_mode,
+    tag_name,
+)
+from ..frame.preamble import SIZE as PREAMBLE_SIZE
 from ..payload import Banner
 from ..payload.banner import HEAD_SIZE, PREFIX, check_prefix, payload_size
 from .trail import Trail
@@ -48,10 +60,13 @@ class Reading:
         self.lock: Lock | None = None
         self.from_client = False
         self.compressor: FrameCompressor | None = None
+        self.extended = False
+        """Whether both banners have MSGR_EXT."""
 
-    def begin(self, revision: Revision) -> None:
+    def begin(self, revision: Revision, *, extended: bool) -> None:
         """Begin with what the banners agree on."""
         self.revision = revision
+        self.extended = extended
         self.mode = crc_mode(revision)
 
     def open_body(self, head: Head, body: bytes) -> tuple[Frame | None, str | None]:
@@ -122,7 +137,7 @@ class Speaker:
         if self.asked is None:
             return True
         if not self.answers:
-            return False
+            return self._parts_in_the_clear()
         answer = self.answers.popleft()
         self.asked = None
         self.reading.lock = answer.lock or self.reading.lock
@@ -132,7 +147,8 @@ class Speaker:
 
     def next_frame(self) -> Cut | None:
         """Cut the next frame, if it is there whole; raises FrameError and Locked, after which there is no other."""
-        if self.reading.lock is not None and not self._unlock(self.reading.lock):
+        lock = self.reading.lock
+        if lock is not None and not self._parts_in_the_clear() and not self._unlock(lock):
             return None
         mode = self.reading.mode
         if self._head is None:
@@ -149,6 +165,18 @@ class Speaker:
         size = mode.head_size + head.body_size
         time = self.trail.time
         return Cut(time, preamble.tag, preamble.lengths, size, preamble.compressed, frame, error)
+
+    def _parts_in_the_clear(self) -> bool:
+        """Tell whether the next frame is a NODE_REJECT in crc mode: who likes no answer does not go by it (NODE-8)."""
+        if self._head is not None:  # of such a frame; before any other, the answer is known
+            return True
+        data = self.trail.peek(PREAMBLE_SIZE)
+        if not self.reading.extended or len(data) < PREAMBLE_SIZE:
+            return False
+        try:
+            return Preamble.decode(data).tag == NodeTag.NODE_REJECT
+        except PeerError:
+            return False
 
     def _unlock(self, lock: Lock) -> bool:
         if not len(self.trail):

@@ -76,7 +76,9 @@ def written(name: str, value: Value) -> str:
     if isinstance(value, Mapping):
         if "length" in value:
             return f"{value['length']} bytes"
-        return f"{value['seconds']}.{value['nanoseconds']:09d}"
+        if "nanoseconds" in value:
+            return f"{value['seconds']}.{value['nanoseconds']:09d}"
+        return ", ".join(f"{each} {written(each, inner)}" for each, inner in value.items())
     if isinstance(value, list):
         return ", ".join(written(name, each) for each in value) or "none"
     if isinstance(value, bool) or value is None:
@@ -98,7 +100,11 @@ def _banner(banner: SeenBanner) -> Event:
 
 
 def _features(bits: int) -> str:
-    known = {BannerFeature.REVISION_1: "revision 2.1", BannerFeature.COMPRESSION: "compression"}
+    known = {
+        BannerFeature.REVISION_1: "revision 2.1",
+        BannerFeature.COMPRESSION: "compression",
+        BannerFeature.MSGR_EXT: "the msgr extension",
+    }
     names = [name for bit, name in known.items() if bits & bit]
     if rest := bits & ~sum(known):
         names.append(f"{rest:#x}")
@@ -154,7 +160,40 @@ def _ident(fields: Fields) -> str:
 def _message(fields: Fields) -> str:
     name = fields["name"] or f"type {fields['type']}"
     parts = [f"{part} {fields[part]}" for part in ("front", "middle", "data") if fields[part]]
-    return ", ".join([f"{name} seq {fields['seq']}", f"tid {fields['tid']}", f"ack {fields['ack_seq']}", *parts])
+    channel = [f"channel {fields['channel']}"] if "channel" in fields else []
+    numbers = [f"{name} seq {fields['seq']}", f"tid {fields['tid']}", f"ack {fields['ack_seq']}"]
+    return ", ".join([*numbers, *channel, *parts])
+
+
+def _part(fields: Fields) -> str:
+    pieces = [f"{part} {fields[part]}" for part in ("front", "middle", "data") if fields[part]]
+    return ", ".join([f"channel {fields['channel']}", f"from byte {fields['offset']}", *pieces])
+
+
+def _node(fields: Fields) -> str:
+    parts = [_called(fields["node"], fields["host"])]
+    parts += [f"{name} {fields[name]}" for name in ("cluster", "version", "scope") if fields[name]]
+    if fields["target_node"] or fields["target_host"]:
+        parts.append(f"wants {_called(fields['target_node'], fields['target_host'])}")
+    parts.append(f"encryption {fields['encryption']}")
+    if fields["purpose"] != "session":
+        parts.append(f"purpose {fields['purpose']}")
+    if fields["padding_wanted"]:
+        parts.append(f"wants {fields['padding_wanted']} bytes back")
+    return ", ".join(parts)
+
+
+def _called(node: Value, host: Value) -> str:
+    return (f"node {node}" if node else "a node") + (f" at {host}" if host else "")
+
+
+def _accept(fields: Fields) -> str:
+    checked = "you are let in, and I dialled you back" if fields["reverse_checked"] else "you are let in"
+    return f"{checked}; {written('padding', fields['padding'])}" if fields["padding"] != {"length": 0} else checked
+
+
+def _reject(fields: Fields) -> str:
+    return f"{fields['kind']}: {fields['reason'] or 'no reason given'} [{fields['rule']}]"
 
 
 _SAID: Final[Mapping[str, Callable[[Fields], str]]] = MappingProxyType(
@@ -171,6 +210,10 @@ _SAID: Final[Mapping[str, Callable[[Fields], str]]] = MappingProxyType(
         "KEEPALIVE2": lambda fields: written("stamp", fields["stamp"]),
         "KEEPALIVE2_ACK": lambda fields: written("stamp", fields["stamp"]),
         "MESSAGE": _message,
+        "MESSAGE_PART": _part,
+        "NODE_HELLO": _node,
+        "NODE_ACCEPT": _accept,
+        "NODE_REJECT": _reject,
     }
 )
 """The short of each frame; of the others, all fields are short enough."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..capture.words import printable
-from ..errors import ConfigError, ConnectFailed, MessageTooLarge, PeerError
+from ..errors import ConfigError, ConnectFailed, MessageTooLarge, MsgrError, PeerError
 
 FINE: Final = 0
 FAILED: Final = 1
@@ -29,6 +29,8 @@ class Failure:
     message: str
     code: int
     rule: str | None = None
+    step: str = ""
+    """How far the handshake had come where one failed, and whether it makes sense to try again."""
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
@@ -37,7 +39,8 @@ class Failure:
         text = printable(" ".join(str(error).split())) or "no reason given"
         found = _RULE.search(text)
         rule = error.rule if isinstance(error, PeerError) else found and found[1]
-        return cls(type(error).__name__, text, _code(error), rule)
+        step = f" ({error.kind.value}; {error.step})" if isinstance(error, MsgrError) and error.step else ""
+        return cls(type(error).__name__, text, _code(error), rule, step)
 
 
 def _code(error: BaseException) -> int:
@@ -79,5 +82,5 @@ class Report:
         """Print why the command failed, and return its exit code."""
         error = {"kind": failure.kind, "message": failure.message, "rule": failure.rule}
         self.document({"error": error})
-        self.note(f"msgr: {failure.message}")
+        self.note(f"msgr: {failure.message}{failure.step}")
         return failure.code

@@ -13,7 +13,11 @@ from ..wire import BannerFeature, EntityAddr, EntityType, type_name
 _METHODS: Final = {int(method): method.name.lower() for method in AuthMethod}
 _MODES: Final = {int(mode): mode.name.lower() for mode in Mode}
 _TYPES: Final = {int(kind) for kind in EntityType}
-_FEATURES: Final = {1: "revision 2.1", 2: "compression"}
+_FEATURES: Final = {
+    BannerFeature.REVISION_1: "revision 2.1",
+    BannerFeature.COMPRESSION: "compression",
+    BannerFeature.MSGR_EXT: "the msgr extension",
+}
 
 
 def method_word(number: int) -> str | int:
@@ -38,7 +42,7 @@ def type_word(number: int) -> str | int:
 
 def features(bits: int) -> str:
     """Return the names of banner features."""
-    known = int(BannerFeature.REVISION_1 | BannerFeature.COMPRESSION)
+    known = sum(_FEATURES)
     names = [name for bit, name in _FEATURES.items() if bits & bit]
     if bits & ~known:
         names.append(hex(bits & ~known))

@@ -11,8 +11,7 @@ from ..auth import AuthMethod
 from ..auth.request import MON, Request
 from ..capture.keylog import ANY, LABEL
 from ..capture.names import MESSAGES
-from ..core.client import CLIENT
-from ..core.server import SERVER
+from ..core.node import EXTENDED_CLIENT, EXTENDED_SERVER
 from ..core.states import (
     AwaitAuthMore,
     AwaitAuthReply,
@@ -22,17 +21,30 @@ from ..core.states import (
     AwaitCompressionDone,
     AwaitCompressionRequest,
     AwaitHello,
+    AwaitNodeHello,
+    AwaitNodeVerdict,
     AwaitReconnectOk,
     AwaitServerIdent,
     AwaitSignature,
     Ready,
     State,
 )
-from ..frame import SECRET_SIZE, Algorithm, Mode, Tag
-from ..payload import CONTROL, HEADER_SIZE, Banner, MessageHeader
+from ..frame import SECRET_SIZE, Algorithm, Mode, NodeTag, Tag
+from ..payload import (
+    CONTROL,
+    HEADER_SIZE,
+    NODE_CONTROL,
+    Banner,
+    Encryption,
+    MessageHeader,
+    PartHeader,
+    Purpose,
+    RejectKind,
+)
 from ..payload.banner import HEAD_SIZE, PREFIX
 from ..wire import (
     AddressType,
+    BannerFeature,
     EntityAddr,
     EntityName,
     EntityType,
@@ -41,6 +53,7 @@ from ..wire import (
     Record,
     Timestamp,
     Vec,
+    Versioned,
     address_vector,
     blob,
     boolean,
@@ -60,6 +73,9 @@ NAMED: Final[Mapping[str, str]] = MappingProxyType(
         "allowed_modes": "mode",
         "algorithm": "algorithm",
         "algorithms": "algorithm",
+        "encryption": "encryption",
+        "purpose": "purpose",
+        "kind": "kind",
     }
 )
 """The fields whose numbers have names, and which names."""
@@ -77,16 +93,19 @@ PHASES: Final[Mapping[type[State], int]] = MappingProxyType(
         AwaitSignature: 3,
         AwaitCompressionDone: 4,
         AwaitCompressionRequest: 4,
-        AwaitServerIdent: 5,
-        AwaitReconnectOk: 5,
-        AwaitClientIdent: 5,
-        Ready: 6,
+        AwaitNodeHello: 5,
+        AwaitNodeVerdict: 6,
+        AwaitServerIdent: 7,
+        AwaitReconnectOk: 7,
+        AwaitClientIdent: 7,
+        Ready: 8,
     }
 )
-"""How far a connection is in each state that takes frames: HELLO, authentication, signature, compression, identity,
-and the session. Each direction goes through them one by one, compression only where both banners have it."""
+"""How far a connection is in each state that takes frames: HELLO, authentication, signature, compression, node, verdict
+on the node, identity, and the session. Each direction goes through them one by one; compression only where both banners
+have it, nodes only where both have MSGR_EXT, and the verdict is the server's alone."""
 
-_ONCE: Final = (1, 3, 4)
+_ONCE: Final = (1, 3, 4, 5, 6)
 """The phases in which each end says one frame only."""
 
 _KINDS: Final = {"B": "u8", "H": "u16", "I": "u32", "Q": "u64", "h": "i16", "i": "i32", "q": "i64"}
@@ -94,12 +113,24 @@ _KINDS: Final = {"B": "u8", "H": "u16", "I": "u32", "Q": "u64", "h": "i16", "i":
 
 def tables() -> dict[str, Any]:
     """Return all of it, as what Lua can hold: mappings, sequences, texts, numbers and booleans."""
-    layouts = {int(tag): _fields(cls) for tag, cls in sorted(CONTROL.items())}
+    said: dict[int, type[Record]] = {int(cls.tag): cls for cls in (MessageHeader, PartHeader)}
+    said |= {int(tag): cls for table in (CONTROL, NODE_CONTROL) for tag, cls in table.items()}
     return {
-        "tags": {int(tag): tag.name for tag in Tag},
-        "tag": {tag.name: int(tag) for tag in Tag},
-        "layouts": layouts | {int(Tag.MESSAGE): _fields(MessageHeader)},
-        "banner": {"prefix": PREFIX.decode(), "head": HEAD_SIZE, "layout": _fields(Banner)},
+        "tags": {int(tag): tag.name for tag in (*Tag, *NodeTag)},
+        "tag": {tag.name: int(tag) for tag in (*Tag, *NodeTag)},
+        "ours": dict.fromkeys(map(int, NodeTag), True),
+        "layouts": {tag: _fields(cls) for tag, cls in sorted(said.items())},
+        "versioned": {
+            tag: {"newest": cls.VERSION, "oldest": cls.OLDEST}
+            for tag, cls in sorted(said.items())
+            if issubclass(cls, Versioned)
+        },
+        "banner": {
+            "prefix": PREFIX.decode(),
+            "head": HEAD_SIZE,
+            "layout": _fields(Banner),
+            "extension": BannerFeature.MSGR_EXT.bit_length() - 1,
+        },
         "request": {"layout": _fields(Request), "mon": MON, "none": int(AuthMethod.NONE)},
         "header_size": HEADER_SIZE,
         "names": {
@@ -109,11 +140,14 @@ def tables() -> dict[str, Any]:
             "algorithm": {0: "none", **_names(Algorithm)},
             "address_type": {int(member): str(EntityAddr(member)).partition(":")[0] for member in AddressType},
             "message": dict(MESSAGES),
+            "encryption": _names(Encryption),
+            "purpose": _names(Purpose),
+            "kind": _names(RejectKind),
         },
         "mode": {member.name.lower(): int(member) for member in Mode},
         "algorithm": {member.name.lower(): int(member) for member in Algorithm},
         "senders": _senders(),
-        "phases": {int(tag): PHASES[state] for table in (CLIENT, SERVER) for state in table for tag in table[state]},
+        "phases": _phases(),
         "once": dict.fromkeys(_ONCE, True),
         "keylog": {"label": LABEL, "any": ANY, "secret": SECRET_SIZE},
     }
@@ -123,12 +157,28 @@ def _names(cls: type[IntEnum]) -> dict[int, str]:
     return {int(member): member.name.lower() for member in cls}
 
 
+def _phases() -> dict[int, int]:
+    """Return how far a connection is that takes each tag, but for NODE_REJECT, which may come at any time."""
+    known = [
+        (PHASES[state], table[state])
+        for table in (EXTENDED_CLIENT, EXTENDED_SERVER)
+        for state in PHASES
+        if state in table
+    ]
+    found = {int(tag): phase for phase, takes in known for tag in takes}
+    del found[NodeTag.NODE_REJECT]
+    return found
+
+
 def _senders() -> dict[int, str]:
-    """Return who says each tag: what one end takes, the other says."""
-    told = {tag: "server" for takes in CLIENT.values() for tag in takes}
-    for takes in SERVER.values():
+    """Return who says each tag: what one end takes, the other says.
+
+    A client takes AUTH_REQUEST too, where both ends dialled, but only clients say it.
+    """
+    told = {tag: "server" for takes in EXTENDED_CLIENT.values() for tag in takes if tag != Tag.AUTH_REQUEST}
+    for takes in EXTENDED_SERVER.values():
         for tag in takes:
-            told[tag] = "both" if tag in told else "client"
+            told[tag] = "client" if told.get(tag, "client") == "client" else "both"
     return {int(tag): sender for tag, sender in sorted(told.items())}
 
 
@@ -143,6 +193,8 @@ def _field(name: str, codec: Any) -> dict[str, Any]:
         found["item"] = _kind(codec.item)
     if isinstance(codec, Raw):
         found["size"] = codec.size
+    if found["kind"] == "record":
+        found["fields"] = _fields(codec.cls)
     if name in NAMED:
         found["names"] = NAMED[name]
     if name in BITS:
@@ -159,5 +211,5 @@ def _kind(codec: Any) -> str:
     if isinstance(codec, Fixed):
         return _KINDS[codec.code]
     if isinstance(codec, Nested):
-        return {Timestamp: "time", EntityName: "entity"}[codec.cls]
+        return {Timestamp: "time", EntityName: "entity"}.get(codec.cls, "record")
     return {Vec: "list", Raw: "raw"}[type(codec)]

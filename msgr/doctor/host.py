@@ -100,6 +100,19 @@ def _both(one: HostReading, other: HostReading) -> HostReading:
     )
 
 
+async def health(places: Sequence[Place], proc: Path = PROC) -> str:
+    """Return in a few words how the listener is that has no answer, where it is one of this host; else nothing."""
+    if not any(place.is_here for place in places):
+        return ""
+    found = await read(places, proc)
+    if found is None or not found.listeners:
+        return ""
+    return (
+        f"its listener on this host: {found.waiting:,} connections wait to be accepted, {dropped(proc):,} were dropped "
+        f"for a full queue since the host started, {len(found.left_open):,} sockets stay in CLOSE_WAIT"
+    )
+
+
 def dropped(proc: Path = PROC) -> int:
     """Return how many connections this host dropped for a full queue until now, as far as it tells."""
     return overflows(proc) or 0

@@ -27,6 +27,10 @@ class Subject:
     modes: tuple[Mode, ...] = ()
     revisions: frozenset[Revision] = frozenset({Revision.REV1})
     timeouts: Timeouts = _TIMEOUTS
+    cluster: str = ""
+    """The cluster of nodes that we say we are of, where the peer is a node too."""
+    reverse: str = ""
+    """An address of this host, `v2:IP:PORT`, at which such a peer may dial us back; none asks for nothing."""
     runtime: Runtime = field(default_factory=Runtime, repr=False)
 
     @property

@@ -14,12 +14,13 @@ import anyio
 from ..auth import AuthMethod, ClientMethod
 from ..core import Connection
 from ..core.gate import Direction
-from ..errors import AuthRefused, ConnectionLost, IdentError, MsgrError, SignatureError, TimedOut
-from ..frame import Mode, Tag, tag_name
+from ..errors import AuthRefused, ConnectionLost, FailureKind, IdentError, MsgrError, SignatureError, TimedOut
+from ..frame import Mode, NodeTag, Tag, tag_name
 from ..net import ProbeResult, Runtime, Session, connect, probe
 from ..net.methods import client_methods
 from ..wire import EntityAddr, EntityName, EntityType, type_name
 from .finding import Finding
+from .node import WAY_BACK, Meeting, shown
 from .subject import Subject
 
 _COUNT: Final = 5
@@ -32,10 +33,10 @@ class Steps:
     __slots__ = ("sent", "taken")
 
     def __init__(self) -> None:
-        self.sent: list[Tag] = []
-        self.taken: list[Tag] = []
+        self.sent: list[Tag | NodeTag] = []
+        self.taken: list[Tag | NodeTag] = []
 
-    def trace(self, connection: Connection, direction: Direction, tag: Tag) -> None:
+    def trace(self, connection: Connection, direction: Direction, tag: Tag | NodeTag) -> None:
         """Note a frame."""
         (self.sent if direction is Direction.SENDING else self.taken).append(tag)
 
@@ -47,6 +48,14 @@ class Steps:
         sent = tag_name(self.sent[-1]) if self.sent else "our banner"
         taken = tag_name(self.taken[-1]) if self.taken else "the peer's banner" if self.sent else "nothing"
         return f"the last frame sent is {sent}, the last one that came {taken}"
+
+
+def explained(error: MsgrError | None, steps: Steps | None = None) -> str:
+    """Return what an error says, how far the handshake had come, and whether it makes sense to try again."""
+    text = str(error) if steps is None else f"{error}; {steps}"
+    if error is None:
+        return text
+    return f"{text} ({error.kind.value}{f'; {error.step}' if error.step else ''})"
 
 
 async def ask_hello(subject: Subject, at: str, own: str) -> tuple[Finding, ProbeResult | None, MsgrError | None]:
@@ -62,7 +71,7 @@ async def ask_hello(subject: Subject, at: str, own: str) -> tuple[Finding, Probe
             "The peer sends a banner and no HELLO: it is overloaded, not ready yet (a monitor without quorum), or "
             "something between changes the bytes; look at its log."
         )
-        return Finding(name="hello", ok=False, detail=f"{error}; {steps}", advice=advice), None, None
+        return Finding(name="hello", ok=False, detail=explained(error, steps), advice=advice), None, None
     text = f"{_kind(found)}, revision {found.revision}, sees us at {_host(found.seen_as)}"
     if own and found.seen_as.host is not None and ip_address(own.partition("%")[0]) != found.seen_as.host:
         text += f", where our socket has {own}: addresses are translated on the way"
@@ -173,8 +182,11 @@ async def _once(session: Session, number: int, patience: float) -> float:
         raise TimedOut(f"keepalive {number} has no answer after {patience:g} s [KEEPALIVE-2]") from None
 
 
-def judge(subject: Subject, at: str, found: ProbeResult, seen: Visit) -> Iterator[Finding]:
-    """Yield what a visit says of authentication, of identities, and of round trips."""
+def judge(subject: Subject, at: str, found: ProbeResult, seen: Visit, met: Meeting | None = None) -> Iterator[Finding]:
+    """Yield what a visit says of authentication, of identities, and of round trips.
+
+    `met` is what came of our introduction as a node, where the peer is one.
+    """
     if _takes_tickets(found, seen):
         detail = f"not asked: {_kind(found)} takes tickets and no keys, so log in at a monitor; {allowed(found)}"
         yield Finding(name="auth", ok=None, detail=detail)
@@ -182,18 +194,19 @@ def judge(subject: Subject, at: str, found: ProbeResult, seen: Visit) -> Iterato
         yield Finding(name="round_trip", ok=None, detail="not asked: nobody logs in")
         return
     if not seen.is_in:
-        yield Finding(name="auth", ok=False, detail=f"{seen.error}; {seen.steps}", advice=_why_not_in(subject, seen))
+        detail = explained(seen.error, seen.steps)
+        yield Finding(name="auth", ok=False, detail=detail, advice=_why_not_in(subject, seen))
         yield Finding(name="ident", ok=None, detail="not asked: it did not let us in")
         yield Finding(name="round_trip", ok=None, detail="not asked: there is no session")
         return
     yield Finding(name="auth", ok=True, detail=f"{allowed(found)}; it lets us in: {seen.login or subject.name}")
     if not seen.login:
-        detail = f"{seen.error}; {seen.steps}"
+        detail = explained(seen.error, seen.steps)
         yield Finding(name="ident", ok=False, detail=detail, advice=_why_no_session(at, seen.error))
         yield Finding(name="round_trip", ok=None, detail="not asked: there is no session")
         return
     listed = ", ".join(str(address).removesuffix("/0") for address in seen.addresses)
-    yield Finding(name="ident", ok=True, detail=f"it is at {listed}")
+    yield _judge_node(f"it is at {listed}", met)
     if len(seen.times) < _COUNT:
         advice = "There is a session and no answer in it: the peer hangs, or the path stopped; ask again, read its log."
         yield Finding(name="round_trip", ok=False, detail=str(seen.error), advice=advice)
@@ -201,6 +214,25 @@ def judge(subject: Subject, at: str, found: ProbeResult, seen: Visit) -> Iterato
     micros = [time * 1e6 for time in seen.times]
     spread = f"min {min(micros):,.0f} us, median {median(micros):,.0f} us, max {max(micros):,.0f} us"
     yield Finding(name="round_trip", ok=True, detail=f"{len(micros)} keepalives: {spread}")
+
+
+def _judge_node(text: str, met: Meeting | None) -> Finding:
+    """Say who the peer is; one that is a node and does not let ours in is wrong, but for the way back."""
+    if met is None:
+        return Finding(name="ident", ok=True, detail=text)
+    if met.said.cluster:
+        text += f", asked as one of cluster {shown(met.said.cluster)}"
+    if met.error is None or (met.refused is not None and met.refused.rule in WAY_BACK):
+        return Finding(name="ident", ok=True, detail=f"{text}: {met}")
+    advice = "The peer lets us in as a client and not as a node: read its log."
+    if met.refused is not None and met.refused.kind is FailureKind.PERMANENT:
+        advice = (
+            "The peer does not let our node in, and says why: tell the cluster that is meant (--cluster), or have one "
+            "of the two accept the other's names."
+        )
+    elif met.refused is not None:
+        advice = "The peer does not let our node in just now, and says why: ask again later."
+    return Finding(name="ident", ok=False, detail=f"{text}: {met}; {explained(met.error)}", advice=advice)
 
 
 def _takes_tickets(found: ProbeResult, seen: Visit) -> bool:

@@ -104,6 +104,12 @@ class TcpTalk:
         self.packets.append(tcp(self.server, self.client, self.starts[1], flags=SYN | ACK))
         self.packets.append(tcp(self.client, self.server, self.starts[0] + 1))
 
+    def begin_both(self) -> None:
+        """Add the handshake of two ends that dialled each other at once: their first packets cross."""
+        ends = ((self.client, self.server), (self.server, self.client))
+        for flags in (SYN, SYN | ACK):
+            self.packets += [tcp(*ends[side], self.starts[side], flags=flags) for side in (0, 1)]
+
     def say(self, side: int, data: bytes, size: int = 1448) -> None:
         """Add packets with bytes of one side, of up to `size` each."""
         for start in range(0, len(data), size):
@@ -122,10 +128,12 @@ class TcpTalk:
             self.packets.append(self.packet(side, self.sent[side], b"", FIN | ACK))
 
 
-def captured(pieces: Iterable[tuple[int, bytes]], client: Host, server: Host, *, size: int = 1448) -> list[bytes]:
-    """Return the IP packets of a whole conversation."""
+def captured(
+    pieces: Iterable[tuple[int, bytes]], client: Host, server: Host, *, size: int = 1448, both_dial: bool = False
+) -> list[bytes]:
+    """Return the IP packets of a whole conversation, which one end began, or both."""
     made = TcpTalk(client, server)
-    made.begin()
+    (made.begin_both if both_dial else made.begin)()
     for side, data in pieces:
         made.say(side, data, size)
     made.end()

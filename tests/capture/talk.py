@@ -103,17 +103,18 @@ def talk(
     )
     found = Talk()
     client.reveal(found.secrets.append)
-    _pump(found, client, server)
+    pump(found, client, server)
     for message in messages:
         client.send_message(message)
         server.send_message(message)
-        _pump(found, client, server)
+        pump(found, client, server)
     client.send_keepalive(now=1.0)
-    _pump(found, client, server)
+    pump(found, client, server)
     return found
 
 
-def _pump(found: Talk, client: Connection, server: Connection) -> None:
+def pump(found: Talk, client: Connection, server: Connection) -> None:
+    """Carry bytes between two ends until both are silent."""
     ends = (client, server)
     if not found.pieces:
         for end in ends:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,7 +46,9 @@ class Outcome:
         assert list(self.document) == ["error"]
         error = self.document["error"]
         assert list(error) == ["kind", "message", "rule"]
-        assert self.err == f"msgr: {error['message']}\n"
+        line = re.fullmatch(r"msgr: (.*?)( \((?:permanent|transient|session mismatch); .*\))?\n", self.err)
+        assert line
+        assert line[1] == error["message"]
         return dict(error)
 
 

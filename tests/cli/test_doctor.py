@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+
+from anyio.from_thread import start_blocking_portal
+
+from msgr import Interconnect, Keyring, Messenger, Node, Policy, ReverseCheck
 
 from .run import Msgr
 
@@ -11,6 +17,26 @@ NAMES = [
     *("resolve", "connect", "banner", "hello", "auth", "ident", "round_trip", "path_size"),
     *("reverse_path", "backlog", "close_wait"),
 ]
+
+
+@contextmanager
+def mesh_node(keyring: Path) -> Iterator[str]:
+    """Run a node that dials everybody back before it lets him in; yields its address."""
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[str]:
+        messenger = Messenger(
+            "client.admin",
+            auth=Keyring.load(keyring),
+            policy=Policy.stateless_server(),
+            listen="v2:127.0.0.1:0",
+            interconnect=Interconnect(node=Node(id=3, cluster="mesh"), reverse_check=ReverseCheck()),
+        )
+        async with messenger:
+            yield str(messenger.listening[0])
+
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(running()) as address:
+        yield address
 
 
 def checks(document: dict[str, object]) -> dict[str, bool | None]:
@@ -80,6 +106,25 @@ def test_nobody_accepts(msgr: Msgr) -> None:
     assert "the peer says nothing: nothing more within 0.3 s" in done.out
     if Path("/proc/net/tcp").exists():
         assert done.out.splitlines()[-1].startswith("The daemon on this host does not accept connections: ")
+
+
+def test_a_node_of_a_mesh(msgr: Msgr, keyring: Path) -> None:
+    """What is asked of a node: the way back, and how much it can send; demand 5."""
+    with mesh_node(keyring) as address:
+        done = msgr("doctor", address, "--keyring", str(keyring), "--reverse", "v2:127.0.0.1:0", "--json")
+        assert (done.code, checks(done.document)["reverse_path"]) == (0, True)
+        details = {each["name"]: each["detail"] for each in done.document["checks"]}
+        assert details["path_size"].endswith("and 60,000 on the way down")
+        assert "the msgr extension" in msgr("probe", address).out
+        foreign = msgr("doctor", address, "--keyring", str(keyring), "--cluster", "foreign")
+        assert (foreign.code, foreign.err) == (1, "")
+        assert any("the peer says: " in line and "'mesh'" in line for line in foreign.out.splitlines())
+        assert foreign.out.splitlines()[-1].startswith("The peer does not let our node in, and says why: ")
+
+
+def test_an_address_that_is_not_ours(msgr: Msgr, server: str) -> None:
+    done = msgr("doctor", server, "--reverse", "v2:192.0.2.1:1", "--json")
+    assert (done.code, done.error["kind"]) == (2, "ConfigError")
 
 
 def test_usage(msgr: Msgr, server: str, tmp_path: Path) -> None:

@@ -71,13 +71,15 @@ def _value(shown: Shown, path: str, name: str, value: Any) -> Any:
         return _size(shown.one("undecoded"))
     if path == "message" and name == "name":
         return _NAMES["message"].get(shown.number("message.type"))
-    if path == "message" and name in ("front", "middle", "data"):
+    if path in ("message", "message_part") and name in ("front", "middle", "data"):
         return shown.number(f"{at}.length")
     if isinstance(value, list):
         assert [as_number(count) for count in shown.all(f"{at}.count")] in ([], [len(value)])  # one may come without
         return [_plain(name, each) for each in shown.all(at)]
     if isinstance(value, dict) and "seconds" in value:
         return {part: shown.number(f"{at}.{part}") for part in ("seconds", "nanoseconds")}
+    if isinstance(value, dict) and "length" not in value:
+        return {inner: _value(shown, at, inner, each) for inner, each in value.items()}
     if isinstance(value, dict):
         return {"length": shown.number(f"{at}.length") if shown.has(f"{at}.length") else _size(shown.one(at))}
     return _plain(name, shown.one(at), as_is=isinstance(value, str))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from msgr.frame import Frame, FrameMode, Mode, Revision, crc_mode, secure_mode
-from msgr.payload import AuthDone, Banner, Control, to_frame
+from msgr.payload import AuthDone, Banner, Control, NodeControl, to_frame
+from msgr.wire import BannerFeature
 
 SECRET: Final = bytes(range(64))
 
@@ -19,13 +20,17 @@ class Script:
     secret: bytes = SECRET
     pieces: list[tuple[int, bytes]] = field(default_factory=list)
     modes: list[FrameMode] = field(default_factory=list)
+    extended: tuple[bool, bool] = (False, False)
+    """Whose banner has MSGR_EXT."""
 
     def __post_init__(self) -> None:
         self.modes = [crc_mode(self.revision), crc_mode(self.revision)]
-        banner = Banner(supported=int(self.revision is Revision.REV1)).to_wire()
-        self.pieces += [(0, banner), (1, banner)]
+        plain = int(self.revision is Revision.REV1)
+        for side, extended in enumerate(self.extended):
+            banner = Banner(supported=plain | (BannerFeature.MSGR_EXT if extended else 0))
+            self.pieces.append((side, banner.to_wire()))
 
-    def say(self, side: int, *payloads: Control | Frame) -> None:
+    def say(self, side: int, *payloads: Control | NodeControl | Frame) -> None:
         """Say frames, one after the other, in one piece each."""
         for payload in payloads:
             frame = payload if isinstance(payload, Frame) else to_frame(payload)

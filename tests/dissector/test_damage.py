@@ -91,7 +91,7 @@ def test_a_flipped_bit_in_a_preamble(
 ORDERS: Final[dict[str, tuple[tuple[int, Control], ...]]] = {
     "hello twice": (*HANDSHAKE[:1], HANDSHAKE[0]),
     "authentication without hello": (HANDSHAKE[2],),
-    "a server that asks": (*HANDSHAKE[:3], (1, HANDSHAKE[2][1])),
+    "a server that asks": (*HANDSHAKE[:4], (1, HANDSHAKE[2][1])),
     "a client that answers": (*HANDSHAKE[:4], (0, HANDSHAKE[3][1])),
     "a session without an identity": (*HANDSHAKE, (1, AuthDone(global_id=1, mode=1, payload=b"")), SAID[0], SAID[-1]),
     "an identity without a signature": (*HANDSHAKE, (1, AuthDone(global_id=1, mode=1, payload=b"")), SAID[4]),

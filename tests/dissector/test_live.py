@@ -11,6 +11,7 @@ import pytest
 from msgr import Algorithm, Compression, Message, Mode, Revision
 from tests.capture.sniff import sniffed
 from tests.capture.talk import FORMS
+from tests.capture.test_nodes import exchanged
 from tests.interop.clusters import client, json_of
 from tests.lab import Cluster
 from tests.lab.fixtures import ClusterFactory
@@ -59,6 +60,19 @@ async def test_our_own(
     monkeypatch.setenv("MSGR_KEYLOG", str(keys))
     with sniffed(capture):
         server = await converse("v2:127.0.0.1:0", modes=(mode,), revisions=frozenset({revision}))
+    assert held_against(shark, lua, capture, keys, {server}) >= 20
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize(("mode", "revision"), FORMS)
+async def test_our_own_nodes(
+    monkeypatch: pytest.MonkeyPatch, shark: Shark, lua: Path, desk: Path, mode: Mode, revision: Revision
+) -> None:
+    keys, capture = written(desk / "keys", ""), desk / "capture"
+    monkeypatch.setenv("MSGR_KEYLOG", str(keys))
+    with sniffed(capture):
+        server = await exchanged(mode, revision)
     assert held_against(shark, lua, capture, keys, {server}) >= 20
 
 

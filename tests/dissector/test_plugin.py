@@ -9,13 +9,13 @@ from typing import Any, Final
 import pytest
 
 from msgr import Mode, __version__
-from msgr.core.client import CLIENT as CLIENT_TAKES
-from msgr.core.server import SERVER as SERVER_TAKES
+from msgr.core.node import EXTENDED_CLIENT, EXTENDED_SERVER
+from msgr.core.states import AwaitOwner
 from msgr.dissector import FILE_NAME, NAME, plugin, tables
 from msgr.dissector.literal import literal
 from msgr.dissector.tables import PHASES
-from msgr.frame import Tag
-from msgr.payload import CONTROL, MessageHeader
+from msgr.frame import NodeTag, Tag, tag_name
+from msgr.payload import CONTROL, NODE_CONTROL, MessageHeader, PartHeader
 from msgr.wire import layout
 from tests.capture.packets import captured, pcap
 from tests.capture.talk import CLIENT, SERVER, talk
@@ -29,8 +29,8 @@ WIDEST: Final = 120
 
 def test_every_tag_has_its_layout() -> None:
     found = tables()
-    assert found["tags"] == {int(tag): tag.name for tag in Tag}
-    classes: dict[int, Any] = {**CONTROL, Tag.MESSAGE: MessageHeader}
+    assert found["tags"] == {int(tag): tag.name for tag in (*Tag, *NodeTag)}
+    classes: dict[int, Any] = {**CONTROL, **NODE_CONTROL, Tag.MESSAGE: MessageHeader, PartHeader.tag: PartHeader}
     assert {tag: [field["name"] for field in fields] for tag, fields in found["layouts"].items()} == {
         int(tag): [name for name, _ in layout(cls)] for tag, cls in classes.items()
     }
@@ -38,13 +38,17 @@ def test_every_tag_has_its_layout() -> None:
 
 def test_every_tag_has_its_place() -> None:
     """Each state that takes frames has a phase, and so each tag has one, and a sender."""
-    taking = {state for table in (CLIENT_TAKES, SERVER_TAKES) for state, takes in table.items() if takes}
-    assert taking == set(PHASES)
+    known = [pair for table in (EXTENDED_CLIENT, EXTENDED_SERVER) for pair in table.items()]
+    taking = {state for state, takes in known if takes and set(takes) != {NodeTag.NODE_REJECT}}
+    assert taking - {AwaitOwner} == set(PHASES)  # who waits for its owner takes what AwaitNodeVerdict takes
     found = tables()
-    assert set(found["phases"]) == set(found["senders"]) == set(Tag)
+    assert set(found["senders"]) == {*Tag, *NodeTag}
+    assert set(found["phases"]) == set(found["senders"]) - {NodeTag.NODE_REJECT}  # which may come at any time
     assert {tag for tag, sender in found["senders"].items() if sender == "both"} == {
         *(Tag.HELLO, Tag.AUTH_SIGNATURE, Tag.MESSAGE, Tag.KEEPALIVE2, Tag.KEEPALIVE2_ACK, Tag.ACK),
+        *(NodeTag.NODE_HELLO, NodeTag.NODE_REJECT, NodeTag.MESSAGE_PART),
     }
+    assert found["senders"][Tag.AUTH_REQUEST] == "client"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,7 @@ def test_every_field_is_told(shark: Shark, home: Path) -> None:
     known = set(re.findall(rf"^F\t[^\t]*\t({NAME}\.\S+)\t", shark.report("fields", home=home), re.MULTILINE))
     for tag, fields in tables()["layouts"].items():
         for field in fields:
-            assert f"{NAME}.{Tag(tag).name.lower()}.{field['name']}" in known
+            assert f"{NAME}.{tag_name(tag).lower()}.{field['name']}" in known
     assert len(known) > 120
 
 

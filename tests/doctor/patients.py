@@ -59,12 +59,17 @@ async def saying(answer: bytes, *, then_close: bool = True) -> AsyncIterator[str
 
 
 Passed = Callable[[bytes], bytes | None]
-"""What becomes of a burst on the way up: what is passed on, or None: from then on nothing is."""
+"""What becomes of a burst on its way: what is passed on, or None: from then on nothing is."""
 
 
 @asynccontextmanager
-async def forwarding(target: Callable[[], str], passed: Passed = bytes, *, source: str = "") -> AsyncIterator[str]:
-    """Run a forwarder on the way to `target`, which sees its clients come from the address `source`."""
+async def forwarding(
+    target: Callable[[], str], passed: Passed = bytes, *, down: Passed = bytes, source: str = ""
+) -> AsyncIterator[str]:
+    """Run a forwarder on the way to `target`, which sees its clients come from the address `source`.
+
+    `passed` is what becomes of a burst on the way up, `down` that on the way back.
+    """
 
     async def forward(near: anyio.abc.SocketStream) -> None:
         endpoint = Endpoint.parse(target())
@@ -75,7 +80,7 @@ async def forwarding(target: Callable[[], str], passed: Passed = bytes, *, sourc
                 await pump(one, other, passed)
                 tasks.cancel_scope.cancel()
 
-            tasks.start_soon(carry, far, near, bytes)
+            tasks.start_soon(carry, far, near, down)
             tasks.start_soon(carry, near, far, passed)
 
     async with listening(forward) as address:

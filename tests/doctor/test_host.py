@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from msgr.doctor.host import Place, judge_backlog, judge_close_wait, read
+from msgr.doctor.host import Place, health, judge_backlog, judge_close_wait, read
 from msgr.doctor.tables import CLOSE_WAIT, LISTEN, overflows, parse, sockets
 
 from .patients import HASTE, examined, wrong
@@ -55,6 +55,7 @@ def place(listener: socket.socket) -> Place:
 
 
 async def test_a_queue_that_nobody_empties(listener: socket.socket) -> None:
+    """demand 54: the queue and the host's counter of overflows, of a listener with room for one."""
     at = place(listener)
     free = await read([at])
     assert free is not None
@@ -74,6 +75,7 @@ async def test_a_queue_that_nobody_empties(listener: socket.socket) -> None:
 
 
 async def test_a_peer_that_leaks_sockets(listener: socket.socket) -> None:
+    """demand 54: CLOSE_WAIT."""
     at = place(listener)
     with ExitStack() as stack:
         client = dial(listener)
@@ -104,6 +106,26 @@ async def test_a_client_that_leaks_sockets(listener: socket.socket) -> None:
         finding = judge_close_wait([at], found)
         assert finding.ok is False
         assert "the client on this host does not" in finding.advice
+
+
+async def test_who_never_accepts_is_told_of_with_what_timed_out(listener: socket.socket) -> None:
+    """demand 51: a handshake that is late tells how the listener is, in the same breath."""
+    host, port = place(listener).host, place(listener).port
+    written = f"v2:[{host}]:{port}" if host.version == 6 else f"v2:{host}:{port}"
+    with dial(listener):
+        listener.listen(8)
+        found, by_name = await examined(written, timeouts=HASTE)
+        assert wrong(found)[:2] == ["banner", "backlog"]  # and our own connections, which nobody accepts, stay open
+        waiting = int(by_name["banner"].detail.split("its listener on this host: ")[1].split()[0])
+        assert waiting >= 2  # ours, and that of the question
+        assert "were dropped for a full queue since the host started" in by_name["banner"].detail
+
+
+async def test_the_health_of_who_is_not_here(tmp_path: Path) -> None:
+    here = Place.of(("127.0.0.1", 1))
+    assert await health([Place.of(("192.0.2.1", 6789))]) == ""
+    assert await health([here], tmp_path) == ""
+    assert await health([here]) == ""
 
 
 async def test_what_a_full_queue_looks_like_from_outside(listener: socket.socket) -> None:

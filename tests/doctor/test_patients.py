@@ -127,7 +127,9 @@ async def test_a_silent_peer() -> None:
     async with saying(b"", then_close=False) as at:
         found, by_name = await examined(at, timeouts=HASTE)
     assert wrong(found) == ["banner"]
-    assert by_name["banner"].detail == "the peer says nothing: nothing more within 0.5 s"
+    told, _, health = by_name["banner"].detail.partition("; ")
+    assert told == "the peer says nothing: nothing more within 0.5 s"
+    assert health.startswith("its listener on this host: 0 connections wait to be accepted, ")
     assert found.verdict.startswith("The connection stands and nobody speaks")
 
 
@@ -157,9 +159,9 @@ async def test_a_path_that_does_not_carry_large_frames() -> None:
         found, by_name = await examined(forwarder, timeouts=CALM)
     assert wrong(found) == ["path_size"]
     assert by_name["path_size"].detail == (
-        "this path cannot carry 1,440 bytes: no answer after 2 s, while frames of 1,200 bytes and less pass"
+        "this path cannot carry 1,440 bytes up: no answer after 2 s, while frames of 1,200 bytes and less pass"
     )
-    assert found.verdict.startswith("Between 1,200 and 1,440 bytes the path begins to lose what is sent: ")
+    assert found.verdict.startswith("Between 1,200 and 1,440 bytes the path begins to lose what is sent up: ")
 
 
 async def test_a_path_that_stops_is_no_path_that_is_too_narrow() -> None:
@@ -186,7 +188,7 @@ async def test_a_gateway_that_ends_what_is_too_large() -> None:
     async with echoing() as server, forwarding(lambda: address(server), passed) as forwarder:
         found, by_name = await examined(forwarder)
     assert wrong(found) == ["path_size"]
-    assert by_name["path_size"].detail.startswith("the connection ends at 16,384 bytes, 4,096 pass: ")
+    assert by_name["path_size"].detail.startswith("the connection ends at 16,384 bytes up, 4,096 pass: ")
 
 
 async def test_nobody_listens() -> None:

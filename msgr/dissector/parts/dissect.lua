@@ -26,9 +26,9 @@ do
     local size = HEAD + tvb:range(at + #PREFIX, 2):le_uint()
     if left < size then return wait(tvb, at, tree, pinfo, side, size - left) end
     local item = tree:add(msgr2, tvb:range(at, size), "Ceph Messenger v2, banner")
-    local supported = showing.banner(item, tvb, at, size)
+    local supported, extended = showing.banner(item, tvb, at, size)
     if not pinfo.visited then
-      side.supported = side.supported or supported
+      if not side.supported then side.supported, side.extended = supported, extended end
       if not supported then side.lost = true end
     end
     return size, "banner"
@@ -66,7 +66,10 @@ do
       return banner(tvb, at, pinfo, tree, side)
     end
     if side.secure and #connection.secrets == 0 and pinfo.number > side.secure then
-      return unreadable(tvb, at, pinfo, tree, connection, side, "locked")
+      local enough = left >= opening.preamble_size
+      if not enough or not following.parts(connection, tvb:range(at, opening.preamble_size):raw()) then
+        return unreadable(tvb, at, pinfo, tree, connection, side, "locked")
+      end
     end
     if left < opening.preamble_size then
       if side.lost and not pinfo.visited then
@@ -94,7 +97,8 @@ do
     if reading then item:add(fields.sealed, tvb:range(at, plan.size)) end
     local frame = reading and opening.secure_frame(tvb, at, reading, revision)
       or opening.crc_frame(tvb, at, head, plan, revision)
-    local found, short = showing.frame(item, tvb, frame, side, revision, connection.algorithm)
+    if not pinfo.visited then following.expect(connection, side, other, head.tag) end
+    local found, short = showing.frame(item, tvb, frame, connection, side)
     item:append_text(", " .. short)
     local place = ("%d:%d:%d"):format(pinfo.number, at, tvb:len())
     if not pinfo.visited then

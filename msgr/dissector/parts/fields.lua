@@ -26,7 +26,8 @@ do
   }
 
   -- Makes the fields of a layout, each named by its path.
-  local function declare(path, layout)
+  local declare
+  function declare(path, layout)
     for _, field in ipairs(layout) do
       local at, name, kind = path .. "." .. field.name, words(field.name), field.item or field.kind
       if makers[kind] then
@@ -38,6 +39,9 @@ do
         if kind == "blob" then
           add(at .. ".length", ProtoField.uint32("msgr2." .. at .. ".length", name .. ", length"))
         end
+      elseif kind == "record" then
+        add(at, ProtoField.none("msgr2." .. at, name))
+        declare(at, field.fields)
       elseif kind == "time" then
         add(at, ProtoField.absolute_time("msgr2." .. at, name, base.UTC))
         add(at .. ".seconds", ProtoField.uint32("msgr2." .. at .. ".seconds", "Seconds"))
@@ -76,7 +80,12 @@ do
     {"compression", "u32", "Compression", names = TABLES.names.algorithm},
     {"message.front", "bytes", "Front"}, {"message.middle", "bytes", "Middle"}, {"message.data", "bytes", "Data"},
     {"message.front.length", "u32", "Front, length"}, {"message.middle.length", "u32", "Middle, length"},
-    {"message.data.length", "u32", "Data, length"},
+    {"message.data.length", "u32", "Data, length"}, {"message.channel", "u16", "Channel"},
+    {"message_part.front", "bytes", "Front"}, {"message_part.middle", "bytes", "Middle"},
+    {"message_part.data", "bytes", "Data"}, {"message_part.front.length", "u32", "Front, length"},
+    {"message_part.middle.length", "u32", "Middle, length"}, {"message_part.data.length", "u32", "Data, length"},
+    {"record.version", "u8", "Version of the record"}, {"record.compat", "u8", "Oldest reader of the record"},
+    {"record.length", "u32", "Length of the record"},
     {"auth_request.name", "string", "Name"}, {"auth_request.global_id", "u64", "Global id"},
     {"address.type", "u32", "Type", names = TABLES.names.address_type}, {"address.nonce", "u32", "Nonce"},
     {"address.ip", "string", "IP address"}, {"address.port", "u16", "Port"},

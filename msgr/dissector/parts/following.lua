@@ -70,6 +70,22 @@ do
     return revision
   end
 
+  -- Tells whether both banners have MSGR_EXT. Where one only was captured, that alone decides.
+  function following.is_extended(connection)
+    local known, all = false, true
+    for _, side in ipairs(connection.sides) do
+      if side.supported then known, all = true, all and side.extended end
+    end
+    return known and all
+  end
+
+  -- Returns the head of a NODE_REJECT in crc mode: who likes no answer does not go by it (NODE-8). Or nil.
+  function following.parts(connection, raw)
+    if raw:byte(1) ~= TABLES.tag.NODE_REJECT or not following.is_extended(connection) then return nil end
+    local head = opening.preamble(raw)
+    return head.right and head or nil
+  end
+
   -- Tells whether a preamble of crc mode may be there: what a connection can be met by that began before the capture.
   function following.is_preamble(raw)
     local tag, count = raw:byte(1, 2)
@@ -81,7 +97,13 @@ do
   -- From the next frame on, both sides encrypt. `server` is the side that said AUTH_DONE.
   local function lock(connection, server, client, pinfo)
     local function secrets()
-      return keylog.secrets(pinfo.dst, pinfo.dst_port, pinfo.src, pinfo.src_port)
+      local found = keylog.secrets(pinfo.dst, pinfo.dst_port, pinfo.src, pinfo.src_port)
+      if connection.raced then  -- each end may have written itself down as the client
+        for _, secret in ipairs(keylog.secrets(pinfo.src, pinfo.src_port, pinfo.dst, pinfo.dst_port)) do
+          found[#found + 1] = secret
+        end
+      end
+      return found
     end
     connection.secrets = secrets()
     if #connection.secrets == 0 then  -- a capture that is still going on: the log may have grown
@@ -128,6 +150,8 @@ do
       reading = attempt(connection, side, kept.secret, raw, kept.count)
       reading.kept = kept
     elseif side.secure then
+      local parting = following.parts(connection, raw)
+      if parting then return parting end
       local sealed = not pinfo.visited
       if sealed and #connection.secrets > 0 then reading = unlock(connection, side, raw) end
       if not reading and (sealed or pinfo.number > side.secure) then
@@ -140,17 +164,25 @@ do
     return nil, "broken", head
   end
 
+  -- Tells whether a side may leave out a phase.
+  local function skips(connection, side, phase)
+    if phase == 4 then return true end
+    local extended = following.is_extended(connection)
+    return phase == 5 and not extended or phase == 6 and (not extended or side.role == "client")
+  end
+
   -- Tells why a frame does not belong where it is, or nil; takes note of how far its sender has come.
-  local function misplaced(side, tag)
+  local function misplaced(connection, side, tag)
     local phase, name = TABLES.phases[tag], TABLES.tags[tag]
     if not phase or side.joined then return nil end
     local sender = TABLES.senders[tag]
-    if side.role and sender ~= "both" and sender ~= side.role then
+    local raced = name == "AUTH_REQUEST" and connection.raced and not connection.answered
+    if side.role and sender ~= "both" and sender ~= side.role and not raced then
       return ("%s comes from a %s, this is the %s"):format(name, sender, side.role)
     end
     local before = side.phase
     local next_one = before + 1
-    if before == 3 and phase == 5 then next_one = 5 end
+    while next_one < phase and skips(connection, side, next_one) do next_one = next_one + 1 end
     if phase == before and not TABLES.once[phase] or phase == next_one then
       side.phase = phase
       return nil
@@ -159,13 +191,26 @@ do
     return ("%s does not belong here"):format(name)
   end
 
+  -- Takes note of a frame that is about to be shown for the first time. Where both ends ask to be let in, both dialled,
+  -- and the one with the lower address is the server (SIMOPEN-1).
+  function following.expect(connection, side, other, tag)
+    if TABLES.tags[tag] ~= "AUTH_REQUEST" then return end
+    if other.asked and not side.asked and not connection.answered then
+      local lower = side.address < other.address or side.address == other.address and side.port < other.port
+      side.role, other.role = lower and "server" or "client", lower and "client" or "server"
+      connection.raced = true
+    end
+    side.asked = true
+  end
+
   -- Takes note of a frame, the first time it is met; draws the consequences of what it says.
   function following.met(connection, side, other, frame, found, pinfo)
     local tag = frame.head.tag
     local name = TABLES.tags[tag]
     if TABLES.senders[tag] == "client" and not side.role then side.role, other.role = "client", "server" end
     if TABLES.senders[tag] == "server" and not side.role then side.role, other.role = "server", "client" end
-    local note = misplaced(side, tag)
+    if TABLES.phases[tag] == 2 and TABLES.senders[tag] == "server" then connection.answered = true end
+    local note = misplaced(connection, side, tag)
     if found and name == "AUTH_DONE" then
       if found.mode == TABLES.mode.secure and not connection.secrets then
         side.role, other.role = "server", "client"

@@ -81,7 +81,9 @@ do
   end
 
   -- Shows a frame; returns what it says, and the short of it.
-  function showing.frame(tree, tvb, frame, side, revision, algorithm)
+  function showing.frame(tree, tvb, frame, connection, side)
+    local revision, algorithm = following.revision(connection), connection.algorithm
+    local extended = following.is_extended(connection)
     local head = frame.head
     tree:add(fields.tag, frame.view:range(frame.base, 1))
     if side.role then tree:add(fields.from, tvb:range(0, 0), side.role):set_generated() end
@@ -105,11 +107,16 @@ do
         return nil, name .. " (compressed)"
       end
     end
-    if head.tag == TABLES.tag.MESSAGE then return nil, payload.message(tree, frame) end
+    if TABLES.ours[head.tag] and not extended and not side.joined then
+      payload.complain(tree, "malformed", name .. ", and not both banners have MSGR_EXT")
+    end
+    if head.tag == TABLES.tag.MESSAGE then return nil, payload.message(tree, frame, extended) end
+    if head.tag == TABLES.tag.MESSAGE_PART then return nil, payload.part(tree, frame) end
     return payload.control(tree, frame)
   end
 
-  -- Shows a banner of `size` bytes; returns its word of supported features, or nil.
+  -- Shows a banner of `size` bytes; returns the first byte of its word of supported features, or nil, and whether that
+  -- word has MSGR_EXT.
   function showing.banner(tree, view, base, size)
     local item = tree:add(fields.banner, view:range(base, size))
     local prefix = #TABLES.banner.prefix
@@ -118,6 +125,9 @@ do
     local head = TABLES.banner.head
     local found, reader = payload.read(item, view, base + head, base + size, "banner", TABLES.banner.layout)
     if found and reader:left() > 0 then item:add(fields["banner.more"], reader:take(reader:left())) end
-    return found and view:range(base + head, 1):uint()
+    if not found then return nil, false end
+    local bit = TABLES.banner.extension
+    local byte = view:range(base + head + math.floor(bit / 8), 1):uint()
+    return view:range(base + head, 1):uint(), math.floor(byte / 2 ^ (bit % 8)) % 2 == 1
   end
 end

@@ -107,12 +107,34 @@ do
     return count
   end
 
+  function read.record(reader, tree, path, field)
+    local at = reader.at
+    local item = tree:add(fields[path], reader.view:range(at, 0))
+    local found = values.all(reader, item, path, field.fields)
+    item:set_len(reader.at - at)
+    return found
+  end
+
   function read.address(reader, tree, path)
     return addresses.read(reader, tree, path)
   end
 
   function read.addresses(reader, tree, path)
     return addresses.read_all(reader, tree, path)
+  end
+
+  -- Reads the head of a record that may come in versions; returns a reader of the rest of it.
+  function values.body(reader, tree, versions)
+    local version, version_range = reader:number(1)
+    local compat, compat_range = reader:number(1)
+    local length, length_range = reader:number(4)
+    tree:add(fields["record.version"], version_range)
+    tree:add(fields["record.compat"], compat_range)
+    tree:add_le(fields["record.length"], length_range)
+    if compat > versions.newest or version < versions.oldest then
+      values.fail(("a record of version %d, readable from version %d on"):format(version, compat))
+    end
+    return reader:within(length)
   end
 
   -- Reads the fields of a layout; returns their values by name.
