@@ -18,10 +18,33 @@ from __future__ import annotations
 
 from .auth import CryptoKey, Keyring, KeyType
 from .core import Compression, Limits, Peer, Timeouts
-from .errors import AuthRefused, ConnectionLost, LocalError, MsgrError, PeerError, TimedOut
+from .errors import (
+    AuthRefused,
+    ConnectionLost,
+    FailureKind,
+    LocalError,
+    MsgrError,
+    NodeRefused,
+    Overloaded,
+    PeerError,
+    TimedOut,
+)
 from .frame import Algorithm, Mode, Revision
-from .net import Messenger, ProbeResult, Receipt, Runtime, Session, accept, connect, probe, serve
-from .session import Message, Outcome, Policies, Policy
+from .interconnect import Encryption, Meant, Node
+from .net import (
+    Interconnect,
+    Messenger,
+    ProbeResult,
+    Receipt,
+    ReverseCheck,
+    Runtime,
+    Session,
+    accept,
+    connect,
+    probe,
+    serve,
+)
+from .session import ChannelQuotas, Message, Outcome, Policies, Policy
 from .wire import EntityAddr, EntityName, EntityType
 
 __version__ = "0.1.0"
@@ -29,27 +52,36 @@ __version__ = "0.1.0"
 __all__ = [
     "Algorithm",
     "AuthRefused",
+    "ChannelQuotas",
     "Compression",
     "ConnectionLost",
     "CryptoKey",
+    "Encryption",
     "EntityAddr",
     "EntityName",
     "EntityType",
+    "FailureKind",
+    "Interconnect",
     "KeyType",
     "Keyring",
     "Limits",
     "LocalError",
+    "Meant",
     "Message",
     "Messenger",
     "Mode",
     "MsgrError",
+    "Node",
+    "NodeRefused",
     "Outcome",
+    "Overloaded",
     "Peer",
     "PeerError",
     "Policies",
     "Policy",
     "ProbeResult",
     "Receipt",
+    "ReverseCheck",
     "Revision",
     "Runtime",
     "Session",

@@ -52,7 +52,9 @@ class Registrar(Protocol):
         """Register the function below as a case, or as one for each value of `each`, which it is given."""
 
 
-TOPICS: Final = ("banner", "frames", "secure", "states", "auth", "cephx", "ident", "reconnect", "traffic", "limits")
+TOPICS: Final = (
+    *("banner", "frames", "secure", "states", "auth", "cephx", "ident", "nodes", "reconnect", "traffic", "limits"),
+)
 _CASES: Final[dict[tuple[Role, str], Case]] = {}
 
 

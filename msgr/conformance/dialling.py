@@ -63,6 +63,8 @@ class Dialling(Peer):
         self.form = form
         self.compression = True
         """Whether our banner has the bit."""
+        self.extension = False
+        """Whether our banner has MSGR_EXT."""
         self.stage = Stage.CONNECTED
         self.heard_of: dict[type[Any], Any] = {}
         """The last that the server said of each kind."""
@@ -78,7 +80,8 @@ class Dialling(Peer):
     def features(self) -> int:
         """The features of our banner."""
         revision = BannerFeature.REVISION_1 if self.form.revision is Revision.REV1 else 0
-        return int(revision | (BannerFeature.COMPRESSION if self.compression else 0))
+        extension = BannerFeature.MSGR_EXT if self.extension else 0
+        return int(revision | extension | (BannerFeature.COMPRESSION if self.compression else 0))
 
     async def to(self, stage: Stage) -> None:
         """Go through the handshake, rightly, up to a stage; raises Violation, and NotJudged where that cannot be."""

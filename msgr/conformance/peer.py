@@ -10,8 +10,20 @@ import anyio
 
 from ..auth import Dice
 from ..errors import PeerError
-from ..frame import Frame, FrameDecoder, FrameLimits, FrameMode, Mode, Revision, SecureKeys, Tag, crc_mode, tag_name
-from ..payload import Banner, Control, Keepalive, KeepaliveAck, of_frame, to_frame
+from ..frame import (
+    Frame,
+    FrameDecoder,
+    FrameLimits,
+    FrameMode,
+    Mode,
+    NodeTag,
+    Revision,
+    SecureKeys,
+    Tag,
+    crc_mode,
+    tag_name,
+)
+from ..payload import Banner, Control, Keepalive, KeepaliveAck, NodeControl, of_frame, to_frame
 from ..payload.banner import HEAD_SIZE, payload_size
 from ..wire import Record, Timestamp
 from .damage import Twist, TwistingRev0, TwistingRev1, skip_nonce, twisted
@@ -25,7 +37,7 @@ _SAYS_NOTHING: Final = "the peer ends the connection, and says nothing more"
 
 _CRAWL: Final = 0.002
 
-P = TypeVar("P", bound=Control)
+P = TypeVar("P", bound=Control | NodeControl)
 
 
 class Silence(Exception):
@@ -152,7 +164,7 @@ class Peer:
         """Send a frame."""
         await self.write(self.seal(frame), describe(frame))
 
-    async def send(self, payload: Control) -> None:
+    async def send(self, payload: Control | NodeControl) -> None:
         """Send a control frame."""
         await self.send_frame(to_frame(payload))
 
@@ -199,7 +211,7 @@ class Peer:
                 self._decoder.feed(data)
         raise Silence
 
-    async def expect_frame(self, tag: Tag, *, what: str = "") -> Frame:
+    async def expect_frame(self, tag: Tag | NodeTag, *, what: str = "") -> Frame:
         """Return the next frame, which must have this tag; in a session other traffic is passed over."""
         checks = self.terms.checks
         checks.expect(what or tag.name)
@@ -212,7 +224,7 @@ class Peer:
                 continue
             return self._checked(frame, tag)
 
-    def _checked(self, frame: Frame | None, tag: Tag) -> Frame:
+    def _checked(self, frame: Frame | None, tag: Tag | NodeTag) -> Frame:
         checks = self.terms.checks
         if frame is None:
             raise checks.fail(f"the connection is {self.wire.ending.value}")

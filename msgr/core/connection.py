@@ -57,6 +57,7 @@ _WRITE_BATCH: Final = 1 << 20
 """How many bytes of messages `data_to_send` seals at once: what is sealed can no longer be overtaken."""
 _SHARED_BATCH: Final = 256 << 10
 """The same where channels share the way out: the less is sealed, the sooner another channel has its turn."""
+_NOWHERE: Final = memoryview(b"")
 
 
 Trace: TypeAlias = Callable[["Connection", Direction, Tag | NodeTag], None]
@@ -151,6 +152,24 @@ class Connection(Machine):
         self._context.now = now
         self._context.liveness.heard = now
         self._context.transport.feed(data)
+        self._handle_input()
+
+    def space(self) -> memoryview:
+        """Return where the bytes that come next may be put instead, without a copy: the rest of a message's body.
+
+        It is empty where nothing of the kind is under way. What was put there is told to `filled`, before anything else
+        is asked of the connection.
+        """
+        return _NOWHERE if isinstance(self._state, Ended | Parting) else self._context.transport.space()
+
+    def filled(self, size: int, *, now: float) -> None:
+        """Take note of so many bytes that came in, and were put into `space`."""
+        context = self._context
+        context.now = context.liveness.heard = now
+        context.transport.filled(size)
+        self._handle_input()
+
+    def _handle_input(self) -> None:
         try:
             while self._advance():
                 pass

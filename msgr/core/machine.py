@@ -114,7 +114,7 @@ class Machine:
         self._table = EXTENDED_SERVER if context.extended else SERVER
         self._session = None
         client.session.detach(client.link)
-        # Nor is it a rival of what the peer asks, which would be told to wait (SESSION-RECONNECT-8).
+        # Nor is it a rival of what the peer asks, which would be told to wait (SIMOPEN-4).
         client.session.connect_seq = max(0, client.session.connect_seq - 1)
         return on_auth_request(context, AwaitAuthRequest(turn.met, 0), turn.request)
 

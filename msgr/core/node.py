@@ -132,7 +132,7 @@ def rejection(error: PeerError) -> NodeReject:
 def _with_nodes(table: Table, more: Table) -> Table:
     """Return a table of an extended connection: NODE_REJECT may come at any time before there is a session.
 
-    A server has its session as soon as SERVER_IDENT is sent, while the client may still not like that.
+    A server has its session as soon as SERVER_IDENT is sent, while the client may still not like that (NODE-15).
     """
     rows: dict[type[State], Mapping[int, Handler]] = {}
     for state, row in {**table, **more}.items():

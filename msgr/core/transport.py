@@ -89,6 +89,16 @@ class Transport:
         self.received_bytes += len(data)
         self._decoder.feed(data)
 
+    def space(self) -> memoryview:
+        """Return where the bytes that come next belong, if they are the rest of one body; else it is empty."""
+        return self._decoder.space()
+
+    def filled(self, size: int) -> None:
+        """Take note of so many bytes that were read into `space`."""
+        self._opened = 0
+        self.received_bytes += size
+        self._decoder.filled(size)
+
     def send_banner(self, own: Banner) -> None:
         """Queue our banner."""
         wire = own.to_wire()

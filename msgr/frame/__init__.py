@@ -8,7 +8,7 @@ from __future__ import annotations
 from .compression import Algorithm, FrameCompressor, codec_of
 from .crc import CrcRev0, CrcRev1
 from .decoder import FrameDecoder
-from .mode import Frame, FrameMode, Head, Revision
+from .mode import LARGE, Frame, FrameMode, Head, Revision
 from .nonce import NonceSequence
 from .preamble import FrameLimits, Preamble
 from .secure import SECRET_SIZE, SecureKeys, SecureRev0, SecureRev1
@@ -27,6 +27,7 @@ def secure_mode(revision: Revision, secret: bytes, *, client: bool) -> FrameMode
 
 
 __all__ = [
+    "LARGE",
     "SECRET_SIZE",
     "Algorithm",
     "Frame",

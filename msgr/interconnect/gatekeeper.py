@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ..core import Login
 from ..core.admission import Admit, Applicant, Later, Reject, Verdict
@@ -13,6 +14,10 @@ from ..payload import Encryption, NodeHello, Purpose, RejectKind
 from ..wire import EntityAddr
 from .membership import Membership
 from .node import Node
+
+_SHOWN: Final = 64
+"""Characters of a name that are shown: peers tell what they like, and it ends in logs."""
+_SHOWN_NAMES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,8 @@ class Gatekeeper:
     """The `Admission` of one end: of one connection where it dials, of all where it accepts.
 
     `cookie` returns that of an attempt by which a reverse check knows it; `checks` is the one that such a check asks
-    about. `ask` is called with whom the tables let in, and has the last word: it
-    looks at the way back, or at a list of its own. `warn` is told what is let in for now.
+    about. `ask` is called with whom the tables let in, and has the last word: it looks at the way back, or at a list of
+    its own, and at last at `Membership.is_news` again, and notes who came in. `warn` is told what is let in for now.
     """
 
     def __init__(
@@ -80,7 +85,13 @@ class Gatekeeper:
         return said if self._cookie is None else replace(said, cookie=self._cookie())
 
     def judge(self, hello: NodeHello, login: Login, *, dialled: bool) -> Verdict:
-        """Say whether the node that sent `hello` may come in."""
+        """Say whether the node that sent `hello` may come in; whom it rejects is counted."""
+        verdict = self._judge(hello, login, dialled=dialled)
+        if isinstance(verdict, Reject):
+            self._membership.rejected[verdict.rule] += 1
+        return verdict
+
+    def _judge(self, hello: NodeHello, login: Login, *, dialled: bool) -> Verdict:
         if hello.purpose == Purpose.REVERSE_CHECK and not dialled:
             return self._answer(hello)
         node = self._membership.node
@@ -92,12 +103,9 @@ class Gatekeeper:
         if dialled:
             return self._admit(hello, login, stay=self._checks is None)
         if not self._membership.is_news(hello):
-            return Reject(
-                kind=RejectKind.SESSION_MISMATCH,
-                rule="NODE-12",
-                reason=f"node {hello.node} was let in by a later handshake than this one",
-            )
-        self._membership.note(hello)
+            return overtaken(hello)
+        if self._ask is None:
+            self._membership.note(hello)
         return self._admit(hello, login, stay=True)
 
     def _admit(self, hello: NodeHello, login: Login, *, stay: bool) -> Verdict:
@@ -141,6 +149,12 @@ def judge_encryption(node: Node, hello: NodeHello, mode: Mode) -> Reject | None:
     return None
 
 
+def overtaken(hello: NodeHello) -> Reject:
+    """Return what a node is told whose handshake is older than one that was let in (NODE-12)."""
+    reason = f"node {hello.node} was let in by a later handshake than this one"
+    return Reject(kind=RejectKind.SESSION_MISMATCH, rule="NODE-12", reason=reason)
+
+
 def _go_together(own: str, own_list: tuple[str, ...], other: str, other_list: tuple[str, ...]) -> bool:
     return not own_list or other in own_list or own in other_list
 
@@ -150,12 +164,19 @@ def _no(rule: str, reason: str) -> Reject:
 
 
 def _called(node: int, host: str) -> str:
-    return (f"node {node}" if node else "a node") + (f" at {host}" if host else "")
+    return (f"node {node}" if node else "a node") + (f" at {_shown(host)}" if host else "")
 
 
 def _tells(what: str, name: str) -> str:
-    return f"is of {what} {name!r}" if name else f"tells no {what}"
+    return f"is of {what} {_shown(name)}" if name else f"tells no {what}"
 
 
 def _accepts(what: str, names: tuple[str, ...]) -> str:
-    return f"lets in {what} " + (", ".join(map(repr, names)) or "of any name")
+    shown = ", ".join(map(_shown, names[:_SHOWN_NAMES])) or "of no name"
+    more = len(names) - _SHOWN_NAMES
+    return f"lets in {what} {shown}" + (f" and {more} more" if more > 0 else "")
+
+
+def _shown(name: str) -> str:
+    """Return a name in quotes, safe to log whatever a peer made of it."""
+    return repr(name) if len(name) <= _SHOWN else f"{name[:_SHOWN]!r}..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import MutableMapping
 from dataclasses import replace
 from typing import Final, TypeAlias, TypeVar
@@ -24,10 +25,12 @@ class Membership:
     `checks` are the cookies of handshakes that are under way.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, checks: ReverseChecks | None = None) -> None:
         self.node = node
         """Who we are; what is put here holds from the next handshake on."""
-        self.checks = ReverseChecks()
+        self.checks = ReverseChecks() if checks is None else checks
+        self.rejected: Counter[str] = Counter()
+        """How many nodes were not let in, by rule."""
         self._serial = 0
         self._last: dict[int, _Age] = {}
         self._latecomers: dict[int, _Age] = {}

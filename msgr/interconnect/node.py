@@ -51,7 +51,7 @@ class Node:
             self.scope,
             *(name for names in lists for name in names or ()),
         ):
-            if len(name.encode()) > _LONGEST or not name.isprintable():
+            if not name.isprintable() or len(name.encode()) > _LONGEST:
                 raise ConfigError(f"{name[:40]!r} is no name: up to {_LONGEST} bytes of printable characters")
 
     @property

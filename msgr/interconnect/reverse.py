@@ -11,12 +11,17 @@ _MOST: Final = 4096
 
 
 class ReverseChecks:
-    """Cookies of handshakes that are under way. What is not closed in time makes room for what is new."""
+    """Cookies of handshakes that are under way: until they end, or `seconds` have passed by `clock`, if it is given.
 
-    __slots__ = ("_open",)
+    They are bounded; the oldest makes room for what is new.
+    """
 
-    def __init__(self) -> None:
-        self._open: dict[bytes, None] = {}
+    __slots__ = ("_clock", "_open", "_seconds")
+
+    def __init__(self, clock: Callable[[], float] = lambda: 0.0, *, seconds: float = 0.0) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._open: dict[bytes, float] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -26,7 +31,7 @@ class ReverseChecks:
         cookie = dice(COOKIE_SIZE)
         while len(self._open) >= _MOST:
             del self._open[next(iter(self._open))]
-        self._open[cookie] = None
+        self._open[cookie] = self._clock() + self._seconds
         return cookie
 
     def end(self, cookie: bytes) -> None:
@@ -35,4 +40,4 @@ class ReverseChecks:
 
     def is_ours(self, cookie: bytes) -> bool:
         """Tell whether a handshake of ours with that cookie is under way."""
-        return cookie in self._open
+        return cookie in self._open and self._clock() <= self._open[cookie]

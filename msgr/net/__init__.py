@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .acceptor import AcceptStats
+from .admissions import Authorize, Interconnect, ReverseCheck
 from .connect import accept, connect, serve
 from .events import (
     EventStream,
@@ -21,10 +22,13 @@ from .session import Session, SessionStats
 
 __all__ = [
     "AcceptStats",
+    "Authorize",
     "EventStream",
+    "Interconnect",
     "Messenger",
     "ProbeResult",
     "Receipt",
+    "ReverseCheck",
     "Runtime",
     "Session",
     "SessionConnected",

@@ -183,7 +183,7 @@ class Acceptor:
     def _note_failure(self, driver: Driver, peer: EntityAddr) -> None:
         error = driver.error or ConnectionLost("it was closed")
         self._counts.failed += 1
-        text = f"no session: {error}"
+        text = f"no session: {error.explain()}"
         if isinstance(error, TimedOut):
             self._counts.late += 1
             # What was late may have been our own fault: a reader of the log sees how busy we were.

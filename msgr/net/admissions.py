@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, TypeAlias
 
 import anyio
@@ -13,8 +14,9 @@ import anyio
 from ..core import ClientConfig, Closed, Connection, Login
 from ..core.admission import Admit, Applicant, Reject, Verdict
 from ..core.events import NodeAccepted
-from ..errors import ConnectionLost, MsgrError, NodeRefused, StateError
-from ..interconnect import Gatekeeper, Meant, Membership, Node
+from ..errors import ConfigError, ConnectionLost, MsgrError, NodeRefused, StateError
+from ..interconnect import Gatekeeper, Meant, Membership, Node, ReverseChecks
+from ..interconnect.gatekeeper import overtaken
 from ..payload import NodeHello, Program, RejectKind
 from ..wire import AddressType, Endpoint, EntityAddr, Timestamp
 from .dial import dial
@@ -26,6 +28,8 @@ from .stream import SocketStream
 _log: Final = logging.getLogger("msgr.net.admissions")
 _SHARE: Final = 0.4
 """How much of the time for a handshake either question may take."""
+_CLAIMS: Final = 16
+"""Addresses of one node that are looked at."""
 
 Authorize: TypeAlias = Callable[[NodeHello, Login], Awaitable[str | None]]
 """Looks at a node that the tables let in, and returns why it may not come in, or None."""
@@ -33,7 +37,12 @@ Authorize: TypeAlias = Callable[[NodeHello, Login], Awaitable[str | None]]
 
 def same_host(claimed: EntityAddr, seen: EntityAddr) -> bool:
     """Tell whether a node claims to listen at the host that its connection comes from."""
-    return claimed.host is not None and claimed.host == seen.host
+    return claimed.host is not None and _plain(claimed.host) == _plain(seen.host)
+
+
+def _plain(host: IPv4Address | IPv6Address | None) -> IPv4Address | IPv6Address | None:
+    """Return an IPv4 address as such where a socket of IPv6 shows it."""
+    return (host.ipv4_mapped or host) if isinstance(host, IPv6Address) else host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +50,8 @@ class ReverseCheck:
     """Which nodes are dialled back before they are let in (NODE-10).
 
     `allow` is given the address that a node claims and the one that its connection comes from: who dials whatever he
-    is told can be made to knock at the doors of third parties. `at_once` bounds how many checks are under way
-    (NODE-13).
+    is told can be made to knock at the doors of third parties. A node that listens at all of its addresses is dialled
+    at the one that its connection comes from. `at_once` bounds how many checks are under way (NODE-13).
     """
 
     allow: Callable[[EntityAddr, EntityAddr], bool] = same_host
@@ -76,8 +85,9 @@ class Admissions:
         dialling: Callable[[EntityAddr], ClientConfig],
         start: Callable[..., None],
     ) -> None:
-        self._runtime = settings.runtime
-        self.membership = Membership(_with_program(interconnect.node, self._runtime))
+        self._runtime = runtime = settings.runtime
+        checks = ReverseChecks(runtime.clock, seconds=settings.timeouts.handshake)
+        self.membership = Membership(_with_program(interconnect.node, runtime), checks)
         self._authorize = interconnect.authorize
         self._reverse = interconnect.reverse_check
         self._dialling = dialling
@@ -93,7 +103,18 @@ class Admissions:
 
     @node.setter
     def node(self, node: Node) -> None:
+        if (node.id, node.encryption) != (self.node.id, self.node.encryption):
+            # Modes are agreed on before nodes introduce themselves, and an id is that of a node for its whole life.
+            raise ConfigError(f"node {self.node.id} cannot become {node.id}, nor change what it wants of encryption")
         self.membership.node = _with_program(node, self._runtime)
+
+    def is_stale(self, connection: Connection) -> bool:
+        """Tell whether the peer was told another name in a handshake than the one that is ours now."""
+        said, now = connection.said, self.node
+        if said is None:
+            return False
+        told = (said.cluster, said.accepted_clusters, said.version, said.accepted_versions, said.host, said.scope)
+        return told != (now.cluster, now.clusters, now.version, now.versions, now.host, now.scope)
 
     def incoming(self) -> Gatekeeper:
         """Return what judges nodes that dial us."""
@@ -128,7 +149,18 @@ class Admissions:
 
     async def _decide(self, applicant: Applicant, hello: NodeHello, login: Login) -> None:
         """Find out whether a node may come in, and say so; raises nothing but cancellation."""
-        verdict = await self._look(applicant, hello, login)
+        try:
+            verdict = await self._look(applicant, hello, login)
+        except Exception:  # the owner's code, or a plug-in of his: it must not end the others' connections
+            _log.exception("node %d could not be looked at", hello.node)
+            verdict = _later("NODE-14", f"it could not be decided whether node {hello.node} may come in")
+        if isinstance(verdict, Admit) and _came_in(applicant):
+            if self.membership.is_news(hello):
+                self.membership.note(hello)
+            else:  # others of that node came in meanwhile
+                verdict = overtaken(hello)
+        if isinstance(verdict, Reject):
+            self.membership.rejected[verdict.rule] += 1
         try:
             applicant.admit(verdict, now=self._runtime.clock())
         except StateError:  # it has gone meanwhile
@@ -136,8 +168,7 @@ class Admissions:
 
     async def _look(self, applicant: Applicant, hello: NodeHello, login: Login) -> Verdict:
         checked = False
-        incoming = isinstance(applicant, Connection) and not applicant.dialled
-        if self._reverse is not None and incoming:
+        if self._reverse is not None and _came_in(applicant):
             if (reject := await self._check_way_back(self._reverse, applicant.peer_address, hello)) is not None:
                 return reject
             checked = True
@@ -147,27 +178,23 @@ class Admissions:
 
     async def _ask_owner(self, authorize: Authorize, hello: NodeHello, login: Login) -> Reject | None:
         seconds = self._seconds
-        try:
-            with anyio.fail_after(seconds):
-                reason = await authorize(hello, login)
-        except TimeoutError:
-            return _later("NODE-14", f"nobody decided within {seconds:g} s whether node {hello.node} may come in")
-        except Exception:  # the owner's code: it must not end the others' connections
-            _log.exception("authorize failed for node %d", hello.node)
-            return _later("NODE-14", f"it could not be decided whether node {hello.node} may come in")
-        return None if reason is None else Reject(kind=RejectKind.PERMANENT, rule="NODE-14", reason=reason)
+        with anyio.move_on_after(seconds):
+            reason = await authorize(hello, login)
+            return None if reason is None else Reject(kind=RejectKind.PERMANENT, rule="NODE-14", reason=reason)
+        return _later("NODE-14", f"nobody decided within {seconds:g} s whether node {hello.node} may come in")
 
     async def _check_way_back(self, policy: ReverseCheck, seen: EntityAddr, hello: NodeHello) -> Reject | None:
-        claimed = next((address for address in hello.listening if address.type == AddressType.MSGR2), None)
-        if claimed is None:
+        claimed = _where_to_dial(hello.listening, seen)
+        if not claimed:
             return _no("a node that listens nowhere cannot be dialled back")
-        if not policy.allow(claimed, seen):
-            return _no(f"{claimed} is not dialled back for a connection that comes from {seen.host}")
+        allowed = next((address for address in claimed if policy.allow(address, seen)), None)
+        if allowed is None:
+            return _no(f"{claimed[0]} is not dialled back for a connection that comes from {seen.host}")
         if self._under_way >= policy.at_once:
             return _later("NODE-13", f"{policy.at_once} reverse checks are under way; come again")
         self._under_way += 1
         try:
-            return await self._dial_back(claimed, hello)
+            return await self._dial_back(allowed, hello)
         finally:
             self._under_way -= 1
 
@@ -201,6 +228,17 @@ class Admissions:
                 await stream.aclose()
 
 
+def admitting(
+    interconnect: Interconnect | None,
+    settings: Settings,
+    *,
+    dialling: Callable[[EntityAddr], ClientConfig],
+    start: Callable[..., None],
+) -> Admissions | None:
+    """Return what a messenger does about nodes, if it is one."""
+    return None if interconnect is None else Admissions(interconnect, settings, dialling=dialling, start=start)
+
+
 async def _is_accepted(connection: Connection, stream: SocketStream, runtime: Runtime) -> bool:
     await exchange(connection, stream, runtime)
     while (event := connection.next_event()) is not None:
@@ -209,6 +247,20 @@ async def _is_accepted(connection: Connection, stream: SocketStream, runtime: Ru
         if isinstance(event, Closed):
             raise event.error or ConnectionLost("the connection ended before the answer")
     return False
+
+
+def _came_in(applicant: Applicant) -> bool:
+    return isinstance(applicant, Connection) and not applicant.dialled
+
+
+def _where_to_dial(listening: tuple[EntityAddr, ...], seen: EntityAddr) -> list[EntityAddr]:
+    """Return the addresses that a node claims and that can be dialled."""
+    claimed = [address for address in listening[:_CLAIMS] if address.type == AddressType.MSGR2 and address.port]
+    return [
+        replace(address, host=seen.host) if address.host.is_unspecified else address
+        for address in claimed
+        if address.host is not None
+    ]
 
 
 def _with_program(node: Node, runtime: Runtime) -> Node:

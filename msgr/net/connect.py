@@ -47,21 +47,21 @@ async def connect(
     `auth` is a keyring that holds the key of `name` (cephx), None (method none: nobody proves anything), or methods in
     order of preference. `policy` is lossy_client unless it is given; with lossless_client the session outlives its
     connections, and is dialled again when one is lost. `modes` are allowed connection modes, best first; without any,
-    the strongest that the method can key. `compression` is what we wish, None is off. With `channels`, those of the
-    session share its way out by quota. Nothing that is not allowed here is accepted. `stream` is used if given;
-    `address` then only names whom it leads to. `expect` is the server's type.
+    the strongest that the method can key. `compression` is what we wish; `channels` share the way out by quota. Nothing
+    that is not allowed here is accepted. `stream` is used if given; `address` then only names whom it leads to.
+    `expect` is the server's type.
 
     Raises ConfigError, ConnectFailed, TimedOut, AuthRefused and every other PeerError before the body begins. When the
     body ends, what is queued is sent and the session closed; when it raises or is cancelled, all ends at once.
     """
     given = None if stream is None else AnyioStream(stream)
     try:
-        policy = policy or Policy.lossy_client()
+        core = PeerSession(policy or Policy.lossy_client(), channels=channels)
         node = Messenger(
             name,
             auth=None,
             client_auth=client_methods(EntityName.parse(name), auth),
-            policy=policy,
+            policy=core.policy,
             modes=modes,
             revisions=revisions,
             compression=compression,
@@ -70,15 +70,20 @@ async def connect(
             timeouts=timeouts,
             runtime=runtime,
         )
-        async with node:
-            session = node.begin(PeerSession(policy, channels=channels), address, expect=expect, stream=given)
-            await session.ready()
-            async with session:
-                yield session
+        async with node, _ready(node.begin(core, address, expect=expect, stream=given)) as session:
+            yield session
     finally:
         if given is not None:  # it is ours from the start, whatever goes wrong
             with anyio.CancelScope(shield=True):
                 await given.aclose()
+
+
+@asynccontextmanager
+async def _ready(session: Session) -> AsyncIterator[Session]:
+    """Hold a session from its first connection on."""
+    await session.ready()
+    async with session:
+        yield session
 
 
 class _OnlyOne:

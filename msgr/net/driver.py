@@ -9,12 +9,16 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from ..core import Closed, Connected, Connection, Event, KeepaliveAcked, Limits, MessageReceived, RemoteReset
-from ..core.states import Ended
+from ..core.states import Ended, Parting
 from ..errors import ConnectionLost, MsgrError
+from ..frame import LARGE
 from .bell import Bell
 from .runtime import Runtime
 from .session import Session
 from .stream import Stream
+
+_BATCH: Final = 1 << 20
+"""Bytes that are worth a system call: with as many, nobody waits for more."""
 
 _log: Final = logging.getLogger("msgr.net.driver")
 
@@ -51,10 +55,10 @@ class Driver:
         self._stream = stream
         self._host = host
         self._early: list[Event] = []
-        self._over = anyio.Event()
         self._reading = anyio.CancelScope()
-        self._stopped = anyio.Event()  # set when nobody reads any more
+        self._stopped = False  # nobody reads any more
         self._writing = False
+        self._coalesce = 0.0
 
     @property
     def ended(self) -> bool:
@@ -65,10 +69,15 @@ class Driver:
         """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
         try:
             async with anyio.create_task_group() as tasks:
-                for task in (self._watch, self._read_on, self._write):
-                    tasks.start_soon(task)
+                tasks.start_soon(self._watch)
+                tasks.start_soon(self._write)
+                with self._reading:
+                    await self._read()
+                self._stopped = True
+                self.changed.ring()
+                while not self.ended:
+                    await self.changed.wait()
                 # Once the connection is over nobody waits for its peer: not for it to speak, nor for it to listen.
-                await self._over.wait()
                 tasks.cancel_scope.cancel()
         finally:
             self.end(None)
@@ -103,7 +112,8 @@ class Driver:
     async def _part(self) -> None:
         """Close a stream whose ends can only close it together."""
         self._reading.cancel()
-        await self._stopped.wait()
+        while not self._stopped:
+            await self.changed.wait()
         await self._stream.part()
         self.end(None)
 
@@ -120,6 +130,7 @@ class Driver:
             changed = True
             if isinstance(event, Connected):
                 session = self.session = self._host.adopt(self, event)
+                self._coalesce = session.timeouts.coalesce
                 if self._early:
                     session.was_reset(full=any(early.full for early in self._early if isinstance(early, RemoteReset)))
                 session.attached(self, event.peer, resumed=event.resumed)
@@ -139,15 +150,10 @@ class Driver:
 
     def _note_end(self, error: MsgrError | None) -> None:
         self.error = self.error or error
-        self._over.set()
+        self._reading.cancel()
         self.changed.ring()
         if self.session is not None:
             self.session.detached(self, self.error)
-
-    async def _read_on(self) -> None:
-        with self._reading:
-            await self._read()
-        self._stopped.set()
 
     async def _read(self) -> None:
         while not self.ended:
@@ -166,21 +172,31 @@ class Driver:
                 self.work.ring()
 
     async def _receive(self) -> bool:
-        """Read once; tells whether the stream is whole."""
+        """Read once, or all of a large body, into its place; tells whether the stream is whole."""
+        space = self.connection.space()
         try:
-            data = await self._stream.receive()
+            if len(space) < LARGE:
+                data = await self._stream.receive()
+                if data:
+                    self._handle(data)
+                else:
+                    self.connection.receive_eof()
+            elif size := await self._stream.receive_into(space):
+                self._handle(size)
+            else:
+                self.connection.receive_eof()
         except ConnectionLost as error:
             self.end(error)
             return False
-        if data:
-            self._handle(data)
-        else:
-            self.connection.receive_eof()
         return True
 
-    def _handle(self, data: bytes) -> None:
+    def _handle(self, came: bytes | int) -> None:
+        """Hand on what came in, or how much of it is in its place."""
         try:
-            self.connection.receive_data(data, now=self.runtime.clock())
+            if isinstance(came, int):
+                self.connection.filled(came, now=self.runtime.clock())
+            else:
+                self.connection.receive_data(came, now=self.runtime.clock())
         except Exception as fault:
             # A method of authentication failed. That ended this connection, and must not end a server's others.
             _log.exception("a fault ended a connection")
@@ -193,8 +209,16 @@ class Driver:
         full = session is not None and session.inbox.size >= self._limits.inbox and not session.closing
         return full or self.connection.output_bytes > self._limits.outbox
 
+    def _is_little(self) -> bool:
+        """Whether more may be waited for before what there is gets written."""
+        connection, session = self.connection, self.session
+        size = connection.queued_bytes + connection.output_bytes
+        return connection.has_output and size < _BATCH and session is not None and not session.closing
+
     async def _write(self) -> None:
         while True:
+            if self._coalesce and self._is_little():
+                await anyio.sleep(self._coalesce)
             pieces = self.connection.data_to_send()
             if pieces:
                 self._writing = True
@@ -206,11 +230,23 @@ class Driver:
                 self.work.ring()
                 if self.session is not None:
                     self.session.changed.ring()  # there is room
+                if self.connection.has_output:
+                    await checkpoint()  # who fills what was emptied has a turn: or channels would run dry in one go
                 continue
             self._take_events()
             if self.ended:
                 break
+            if isinstance(self.connection.state, Parting):
+                await self._take_leave()
             await self.work.wait()
+
+    async def _take_leave(self) -> None:
+        """Tell a peer whose handshake failed that all is said: it need not wait for more, nor we for long (NODE-8)."""
+        self.changed.ring()  # there is another deadline
+        try:
+            await self._stream.finish()
+        except ConnectionLost as error:
+            self.end(error)
 
     async def _watch(self) -> None:
         while (deadline := self.connection.next_deadline) is not None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import anyio
 import anyio.abc
 
 from ..auth import ClientMethod, Keyring, ServerMethod
 from ..core import ClientConfig, Compressions, CompressionSetting, Connected, Limits, Timeouts
-from ..errors import ConfigError, StateError
+from ..errors import ConfigError, ConnectionLost, StateError
 from ..frame import Mode, Revision
-from ..session import PeerSession, Policies, Policy, SessionTable
+from ..interconnect import Meant, Node
+from ..session import ChannelQuotas, PeerSession, Policies, Policy, SessionTable
 from ..wire import AddressType, Endpoint, EntityAddr, EntityName, EntityType
 from .acceptor import Acceptor, AcceptStats
+from .admissions import Interconnect, admitting
 from .bell import Bell
+from .broker import Broker
 from .dial import entity_addr
 from .dialler import Dialler
 from .driver import Driver
@@ -30,7 +33,7 @@ from .methods import client_methods, server_methods
 from .runtime import Runtime
 from .session import Session
 from .settings import Settings
-from .stream import Stream
+from .stream import AnyioStream, Stream
 from .tasks import quiet_tasks
 
 T = TypeVar("T")
@@ -51,7 +54,10 @@ class Messenger:
     prove who we are, and with those of who may come) or None (method none: nobody proves anything), unless
     `client_auth` and `server_auth` give methods. Without `listen` nobody can dial us. `advertise`
     (`v2:IP:PORT[/NONCE]`) is the address by which we are known instead of the one at which we listen: that of a proxy,
-    or of a gateway that translates addresses. `compression` holds towards all peers, or by type; None is off.
+    or of a gateway that translates addresses. `compression` holds towards all peers, or by type; None is off. With
+    `channels`, each session's channels share its way out by quota; without, what waits goes strictly by priority. With
+    `interconnect` it is a node of a mesh, and sees to it who the others are; a peer that does not speak the extension,
+    such as Ceph's daemons, notices nothing. Unless `modes` are given, they are then those of the node's `encryption`.
 
     Entering it raises ConfigError where it cannot listen. Leaving it closes all sessions in good order, each within
     `Timeouts.close`; where the body raises or is cancelled, at once. Nothing outlives it.
@@ -71,19 +77,21 @@ class Messenger:
         modes: Sequence[Mode] = (),
         revisions: frozenset[Revision] = frozenset({Revision.REV1}),
         compression: CompressionSetting = None,
+        channels: ChannelQuotas | None = None,
+        interconnect: Interconnect | None = None,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         runtime: Runtime | None = None,
     ) -> None:
-        entity = EntityName.parse(name)
         if (policy is None) == (policies is None):
             raise ConfigError("a messenger has either one policy, or policies by the type of the peer")
-        self._settings = Settings(
-            name=entity,
-            modes=tuple(modes),
+        self._settings = settings = Settings(
+            name=EntityName.parse(name),
+            modes=tuple(modes) or (interconnect.node.modes if interconnect else ()),
             revisions=revisions,
             policies=policies or Policies(policy or Policy.lossless_peer()),
             compression=Compressions.given(compression),
+            channels=channels,
             limits=limits or Limits(),
             timeouts=timeouts or Timeouts(),
             runtime=runtime or Runtime(),
@@ -99,7 +107,9 @@ class Messenger:
         self._untaken: deque[Session] = deque()
         self._arrived = Bell()
         self._closed = False
-        self._log = EventLog("msgr.net.keeper", self._settings.runtime.clock)
+        self._admissions = admitting(interconnect, settings, dialling=self._dialling_back, start=self._in_background)
+        self._broker = Broker(settings.limits.dialling, settings.runtime.dice)
+        self._log = EventLog("msgr.net.keeper", settings.runtime.clock)
         self._stack = AsyncExitStack()
         self._tasks: anyio.abc.TaskGroup | None = None
         self._acceptor: Acceptor | None = None
@@ -126,11 +136,22 @@ class Messenger:
         """All sessions that are not over."""
         return tuple(self._sessions.values())
 
-    def session(self, address: str, *, expect: EntityType | None = None, policy: Policy | None = None) -> Session:
+    def session(
+        self,
+        address: str,
+        *,
+        expect: EntityType | None = None,
+        policy: Policy | None = None,
+        meant: Meant | None = None,
+        stream: anyio.abc.ByteStream | None = None,
+        lazy: bool = False,
+    ) -> Session:
         """Return the session with the peer at `address`, an IP address: the one that is there, or a new one.
 
-        A new one is dialled at once, and again with back-off until it is ready. `policy` is that towards `expect`,
-        unless it is given. Raises ConfigError, and StateError outside of the messenger's body.
+        A new one is dialled at once (a `lazy` one not before something is sent), and again with back-off until it is
+        ready. `policy` is that towards `expect`, unless it is given. `meant` is the node that is to be there, and
+        `stream` the first connection to it, which both ends may have dialled; it belongs to the session. Raises
+        ConfigError, and StateError outside of the messenger's body.
         """
         target = EntityAddr.parse(address)
         policy = policy or self._settings.policies.of(expect or EntityType.ANY)
@@ -141,10 +162,37 @@ class Messenger:
         there = self._sessions.get(found) if found is not None else None
         if there is not None and not there.over:
             return there
-        core = PeerSession(policy, (target,))
+        core = PeerSession(policy, (target,), channels=self._settings.channels)
         if not core.policy.lossy:
             self._table.register(core)
-        return self.begin(core, address, expect=expect, persistent=True)
+        given = None if stream is None else AnyioStream(stream)
+        session = self.begin(core, address, expect=expect, meant=meant, stream=given, persistent=True)
+        session.lazy = lazy
+        return session
+
+    @property
+    def node(self) -> Node | None:
+        """Which node of a mesh this is, if it is one."""
+        return self._admissions.node if self._admissions else None
+
+    def become(self, node: Node) -> None:
+        """Be `node` from now on: connections are made anew, so that all peers hear of it, and sessions go on.
+
+        Where the policy stands by while there is nothing to send, that is with the next message in either direction.
+        Lossy sessions end with their connections, as ever. Raises StateError where the messenger is no node of a mesh,
+        and ConfigError for another id or encryption than it has: those are settled when it is made.
+        """
+        if self._admissions is None:
+            raise StateError("this messenger is no node of a mesh: Messenger(..., interconnect=Interconnect(node=...))")
+        self._admissions.node = node
+        for session in self.sessions:
+            if session.driver is not None and self._admissions.is_stale(session.driver.connection):
+                session.driver.end(_renamed())
+
+    @property
+    def rejections(self) -> dict[str, int]:
+        """How many nodes were not let in here, by the rule for it: NODE-3 are those of another cluster, say."""
+        return dict(self._admissions.membership.rejected) if self._admissions else {}
 
     def __aiter__(self) -> Self:
         return self
@@ -204,6 +252,7 @@ class Messenger:
         address: str,
         *,
         expect: EntityType | None = None,
+        meant: Meant | None = None,
         stream: Stream | None = None,
         persistent: bool = False,
     ) -> Session:
@@ -213,23 +262,46 @@ class Messenger:
         """
         settings = self._settings
         dialler = Dialler(
-            self._client_config(EntityAddr.parse(address) if stream else None, expect),
+            self._client_config(EntityAddr.parse(address) if stream else None, core.policy, expect, meant),
             Endpoint.parse(address),
             self._table,
             settings.runtime,
             self,
+            self._broker,
         )
         dialler.given = stream
         session = Session(core, settings.limits, settings.timeouts)
-        given, log = stream is not None, self._log
-        keeper = Keeper(session, dialler.dial, settings.timeouts, log, persistent=persistent, given=given)
+        given, log, dice = stream is not None, self._log, settings.runtime.dice
+        keeper = Keeper(session, dialler.dial, settings.timeouts, log, persistent=persistent, given=given, dice=dice)
         self._start(session, keeper)
         return session
 
-    def _client_config(self, target: EntityAddr | None, expect: EntityType | None) -> ClientConfig:
-        settings = self._settings
+    def _client_config(
+        self,
+        target: EntityAddr | None,
+        policy: Policy,
+        expect: EntityType | None = None,
+        meant: Meant | None = None,
+    ) -> ClientConfig:
+        settings, admissions = self._settings, self._admissions
         methods = _given(self._client_methods, lambda: client_methods(settings.name, self._auth))
-        return settings.client_config(target, addresses=self.addresses, methods=methods, expect=expect)
+        is_peer = self._acceptor is not None and not (policy.lossy or policy.server)
+        return settings.client_config(
+            target,
+            addresses=self.addresses,
+            methods=methods,
+            expect=expect,
+            node=admissions.outgoing(meant, self.addresses) if admissions else None,
+            as_server=self._acceptor.config if self._acceptor is not None and is_peer else None,
+        )
+
+    def _dialling_back(self, target: EntityAddr) -> ClientConfig:
+        """Return the settings of a connection by which a node is dialled back; its session never begins."""
+        return self._client_config(target, Policy.lossy_client())
+
+    def _in_background(self, task: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
+        assert self._tasks is not None  # what starts it came in by a connection
+        self._tasks.start_soon(task, *args)
 
     def _start(self, session: Session, keeper: Keeper) -> None:
         if self._tasks is None:
@@ -249,6 +321,10 @@ class Messenger:
         """Return the session that goes on over the connection of `driver`: one that is there, or a new one."""
         if self._acceptor is not None:
             self._acceptor.note_ready(driver)
+        if self._admissions is not None:
+            self._admissions.over(driver.connection)
+            if self._admissions.is_stale(driver.connection):  # the handshake began under the name that we had before
+                self._in_background(_end_renamed, driver)
         session = self._sessions.get(ready.session)
         if session is None:
             session = self._begun_by_peer(ready.session)
@@ -267,10 +343,12 @@ class Messenger:
 
         async def dial(session: Session) -> Driver:
             # Only now: one that never dials needs no way to prove who it is.
-            config = self._client_config(listening, None)
-            return await Dialler(config, endpoint, self._table, settings.runtime, self).dial(session)
+            config = self._client_config(listening, core.policy)
+            dialler = Dialler(config, endpoint, self._table, settings.runtime, self, self._broker)
+            return await dialler.dial(session)
 
-        self._start(session, Keeper(session, dial, settings.timeouts, self._log, persistent=True))
+        dice = settings.runtime.dice
+        self._start(session, Keeper(session, dial, settings.timeouts, self._log, persistent=True, dice=dice))
         return session
 
     def _is_full(self) -> bool:
@@ -280,13 +358,14 @@ class Messenger:
         if self._endpoint is None:
             return []
         settings, endpoint = self._settings, self._endpoint
-        sockets = await listen(endpoint)
+        sockets = await listen(endpoint, backlog=settings.limits.backlog)
         for listening in sockets:
             stack.callback(_close, listening)
         self._listening = tuple(entity_addr(endpoint, opened.getsockname()) for opened in sockets)
         addresses = (self._advertised,) if self._advertised is not None else self._listening
         methods = _given(self._server_methods, lambda: server_methods(self._auth, settings.runtime))
-        config = settings.server_config(addresses, methods=methods)
+        node = self._admissions.incoming() if self._admissions else None
+        config = settings.server_config(addresses, methods=methods, node=node)
         self._acceptor = Acceptor(config, endpoint, self._table, settings.runtime, self)
         return sockets
 
@@ -294,6 +373,14 @@ class Messenger:
 def _given(methods: tuple[T, ...] | None, otherwise: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
     """Return the methods that were given, even if there are none: that is an error, and not method none."""
     return otherwise() if methods is None else methods
+
+
+async def _end_renamed(driver: Driver) -> None:
+    driver.end(_renamed())
+
+
+def _renamed() -> ConnectionLost:
+    return ConnectionLost("this node has another name now")
 
 
 def _close(listening: socket.socket) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from ..core import Connection, Limits, Peer, Timeouts, check_message
-from ..errors import ConnectionLost, MsgrError
-from ..session import Counters, Message, PeerSession
+from ..errors import ConfigError, ConnectionLost, MessageTooLarge, MsgrError, Overloaded
+from ..session import ChannelQueue, Counters, Message, PeerSession
 from ..wire import Timestamp
 from .bell import Bell
 from .events import (
@@ -26,7 +25,8 @@ from .events import (
     SessionReset,
     SessionResumed,
 )
-from .receipt import Receipt
+from .inbox import OVERHEAD, Inbox
+from .receipt import ForwardedReceipt, Heir, Receipt
 from .runtime import Runtime
 
 
@@ -44,31 +44,8 @@ class Carrier(Protocol):
         """Wait until all is written, and tell the peer that this was all."""
 
 
-_OVERHEAD: Final = 256
-"""What a waiting message takes beside its body, in bytes, about: so even empty ones fill a limit."""
 _BURST: Final = 64
 """How many messages a task may queue before others have their turn; a turn each would cost the batches."""
-
-
-class Inbox:
-    """Messages that wait for the user, and how much memory they hold."""
-
-    __slots__ = ("messages", "size")
-
-    def __init__(self) -> None:
-        self.messages: deque[Message] = deque()
-        self.size = 0
-
-    def push(self, message: Message) -> None:
-        """Append a message."""
-        self.messages.append(message)
-        self.size += message.size + _OVERHEAD
-
-    def pop(self) -> Message:
-        """Return and remove the oldest message; raises IndexError when there is none."""
-        message = self.messages.popleft()
-        self.size -= message.size + _OVERHEAD
-        return message
 
 
 @dataclass(slots=True)
@@ -124,13 +101,15 @@ class Session:
         self.over = False
         """Whether the session has ended for good."""
         self.closing = False
+        self.lazy = False
+        """Whether the first connection is not wanted before there is something to send."""
         self.changed = Bell()
         """Rings when anything happened: a message, room to send, a connection, the end."""
         self.wanted = Bell()
         """Rings when a connection is wanted, or wanted no longer."""
         self.driver: Carrier | None = None
         self.last_peer: Peer | None = None
-        self._streams: list[EventStream] = []
+        self._streams: dict[EventStream, None] = {}
         self._queued = 0
 
     # What users do.
@@ -164,11 +143,17 @@ class Session:
     def events(self) -> Iterator[EventStream]:
         """Subscribe to what happens to the session, from now on, while the body runs."""
         stream = EventStream()
-        self._streams.append(stream)
+        self._streams[stream] = None
         try:
             yield stream
         finally:
-            self._streams.remove(stream)
+            del self._streams[stream]
+
+    async def ended(self) -> MsgrError | None:
+        """Wait for the end of the session; returns what went wrong, if anything did. Cancelling it changes nothing."""
+        while not self.over:
+            await self.wanted.wait()
+        return self.error
 
     async def ready(self) -> Peer:
         """Wait until there is a connection; raises what ended the session. Cancelling it changes nothing."""
@@ -177,8 +162,11 @@ class Session:
             await self.changed.wait()
         return self.peer
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message, *, forward: Heir | None = None) -> Receipt:
         """Queue a message, waiting while the session holds more than `Limits.outbox` bytes; returns its receipt.
+
+        Where channels share the session, each has that limit for itself, and `Limits.buffered` is that of all.
+        `forward` is another session, to which the message goes if it is certainly not delivered here (DELIVERY-2).
 
         Raises MessageTooLarge and ConfigError for a message that cannot be sent, ConnectionLost (or the PeerError that
         ended it) where the session is over. A send that was cancelled has queued nothing.
@@ -186,19 +174,54 @@ class Session:
         check_message(message, self.limits)
         traffic = self.core.traffic
         await checkpoint_if_cancelled()
-        while traffic.held_bytes + traffic.outstanding * _OVERHEAD >= self.limits.outbox and not self.over:
+        while traffic.held_bytes + traffic.outstanding * OVERHEAD >= self.limits.outbox and not self.over:
+            if self._has_room_in(message.channel):
+                break
             await self.changed.wait()
         self._check()
-        receipt = Receipt()
-        traffic.push(message, receipt)
-        if self.driver is None:
-            self.wanted.ring()
-        else:
-            self.driver.work.ring()
+        receipt = self._queue(message, forward)
         self._queued += 1
         if self._queued % _BURST == 0:
             await cancel_shielded_checkpoint()
         return receipt
+
+    def post(self, message: Message, *, forward: Heir | None = None) -> Receipt:
+        """Queue a message without waiting, as `send` does otherwise.
+
+        Where the session would then hold more than `Limits.buffered` bytes whose outcome is open, it ends: Overloaded
+        is raised, here and wherever it is in use, and all receipts are settled (DELIVERY-4).
+        """
+        check_message(message, self.limits)
+        self._check()
+        held, limit = self._held + message.size + OVERHEAD, self.limits.buffered
+        if held > limit:
+            error = Overloaded(f"{held} bytes are not delivered yet, {limit} are allowed [DELIVERY-4]")
+            self.finish(error)
+            raise error
+        return self._queue(message, forward)
+
+    def _queue(self, message: Message, forward: Heir | None) -> Receipt:
+        receipt = Receipt() if forward is None else ForwardedReceipt(forward)
+        self._push(message, receipt)
+        return receipt
+
+    def _push(self, message: Message, receipt: Receipt) -> None:
+        self.core.traffic.push(message, receipt)
+        if self.driver is None:
+            self.wanted.ring()
+        else:
+            self.driver.work.ring()
+
+    @property
+    def _held(self) -> int:
+        traffic = self.core.traffic
+        return traffic.held_bytes + traffic.outstanding * OVERHEAD
+
+    def _has_room_in(self, channel: int) -> bool:
+        """Tell whether a channel may queue more although the session is full: its share is not for others to take."""
+        queue = self.core.traffic.queue
+        shared = isinstance(queue, ChannelQueue) and queue.backlog(channel) < self.limits.outbox
+        return shared and self._held < self.limits.buffered
 
     async def receive(self) -> Message:
         """Return the next message; raises ConnectionLost (or the PeerError that ended it) where no more will come.
@@ -288,7 +311,18 @@ class Session:
         if self.over:
             raise self.error or ConnectionLost("the session has ended")
 
-    # What its host and its driver do.
+    # What its host, its driver, and another session do.
+
+    def inherit(self, message: Message, receipt: Receipt) -> bool:
+        """Take over a message that another session could not deliver; tells whether there is room (DELIVERY-2)."""
+        try:
+            check_message(message, self.limits)
+        except (MessageTooLarge, ConfigError):
+            return False
+        if self.over or self._held + message.size + OVERHEAD > self.limits.buffered:
+            return False
+        self._push(message, receipt)
+        return True
 
     def attached(self, driver: Carrier, peer: Peer, *, resumed: bool) -> None:
         """Go on over the connection of `driver`."""

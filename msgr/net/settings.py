@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ..auth import ClientMethod, ServerMethod
 from ..core import ClientConfig, Compressions, Limits, ServerConfig, Timeouts
+from ..core.admission import Admission
 from ..frame import Mode, Revision
-from ..session import Policies
+from ..session import ChannelQuotas, Policies
 from ..wire import AddressType, EntityAddr, EntityName, EntityType
 from .runtime import Runtime
 
@@ -24,6 +25,7 @@ class Settings:
     limits: Limits
     timeouts: Timeouts
     runtime: Runtime
+    channels: ChannelQuotas | None = None
 
     def client_config(
         self,
@@ -32,6 +34,8 @@ class Settings:
         addresses: tuple[EntityAddr, ...],
         methods: tuple[ClientMethod, ...],
         expect: EntityType | None,
+        node: Admission | None = None,
+        as_server: ServerConfig | None = None,
     ) -> ClientConfig:
         """Return the settings of a connection that is dialled; without a `target`, the dialler has to put one in."""
         return ClientConfig(
@@ -43,11 +47,16 @@ class Settings:
             revisions=self.revisions,
             compression=self.compression,
             expect=expect,
+            node=node,
+            as_server=as_server,
             limits=self.limits,
             timeouts=self.timeouts,
+            channels=self.channels,
         )
 
-    def server_config(self, addresses: tuple[EntityAddr, ...], *, methods: tuple[ServerMethod, ...]) -> ServerConfig:
+    def server_config(
+        self, addresses: tuple[EntityAddr, ...], *, methods: tuple[ServerMethod, ...], node: Admission | None = None
+    ) -> ServerConfig:
         """Return the settings of connections that are accepted, at an end known by `addresses`."""
         ident = self.name.id
         return ServerConfig(
@@ -55,10 +64,12 @@ class Settings:
             addresses=addresses,
             methods=methods,
             policies=self.policies,
+            node=node,
             gid=int(ident) if ident.isascii() and ident.isdigit() else 0,
             modes=self.modes,
             revisions=self.revisions,
             compression=self.compression,
             limits=self.limits,
             timeouts=self.timeouts,
+            channels=self.channels,
         )

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from struct import Struct
-from struct import error as struct_error
 from typing import Annotated, ClassVar, Final
 
-from ..errors import ConfigError
 from ..frame import NodeTag, Tag
-from ..wire import Fixed, Nested, Octets, Record, Timestamp, layout, u8, u16, u32, u64
+from ..wire import Nested, Octets, Record, Row, Timestamp, u8, u16, u32, u64
 
 HEADER_SIZE: Final = 41
 FLAGS: Final = 3
@@ -51,7 +48,7 @@ class MessageHeader(Record):
     reserved: Annotated[int, u16] = 0
 
 
-_HEADER: Final = Struct("<" + "".join(codec.code for _, codec in layout(MessageHeader) if isinstance(codec, Fixed)))
+_HEADER: Final = Row(MessageHeader)
 assert _HEADER.size == HEADER_SIZE  # MESSAGE-1
 
 
@@ -59,15 +56,12 @@ def pack_header(
     seq: int, tid: int, type: int, priority: int, version: int, ack_seq: int, compat_version: int, reserved: int
 ) -> bytes:
     """Return the bytes of a MessageHeader without making one: messages are many. Raises ConfigError."""
-    try:
-        return _HEADER.pack(seq, tid, type, priority, version, 0, 0, ack_seq, FLAGS, compat_version, reserved)
-    except struct_error as error:
-        raise ConfigError(f"a message whose header does not hold its fields: {error} [MESSAGE-1]") from None
+    return _HEADER.pack(seq, tid, type, priority, version, 0, 0, ack_seq, FLAGS, compat_version, reserved)
 
 
 def unpack_header(data: Octets) -> tuple[int, int, int, int, int, int, int, int]:
     """Return what a MessageHeader says, in the order of `pack_header`, without making one."""
-    seq, tid, type, priority, version, _, _, ack_seq, _, compat_version, reserved = _HEADER.unpack(data)
+    seq, tid, type, priority, version, _, _, ack_seq, _, compat_version, reserved = _HEADER.take(data)
     return seq, tid, type, priority, version, ack_seq, compat_version, reserved
 
 

@@ -81,11 +81,9 @@ class Message:
                 raise ConfigError("a segment is a memoryview of other items than bytes, or has gaps: cast it to bytes")
 
     def _complain(self) -> NoReturn:
-        for name, bits in _FIELD_BITS.items():
-            value = getattr(self, name)
-            if not 0 <= value < 1 << bits:
-                raise ConfigError(f"{name} is {value}; the header holds {bits} bits [MESSAGE-1]")
-        raise AssertionError("a message is complained about that is well")
+        values = ((name, getattr(self, name), bits) for name, bits in _FIELD_BITS.items())
+        name, value, bits = next(found for found in values if not 0 <= found[1] < 1 << found[2])
+        raise ConfigError(f"{name} is {value}; the header holds {bits} bits [MESSAGE-1]")
 
     def to_frame(self, *, seq: int, ack_seq: int, extended: bool = False, start: int = 0) -> Frame:
         """Return the MESSAGE frame that carries this message as number `seq`; raises ConfigError.

@@ -191,8 +191,9 @@ class Extension:
     def __init__(self, queue: OutQueue | ChannelQueue, limits: PartLimits) -> None:
         self._queue = queue
         self._assembler = PartAssembler(limits)
-        splits = isinstance(queue, ChannelQueue) and limits.peer > 0
-        self._sender = PartSender(queue, limits.peer) if splits and isinstance(queue, ChannelQueue) else None
+        self._sender: PartSender | None = None
+        if isinstance(queue, ChannelQueue) and limits.peer:
+            self._sender = PartSender(queue, limits.peer)
 
     @property
     def is_splitting(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..errors import BannerError
 from ..frame import Frame, Revision
 from ..mon import maps, messages
-from ..payload import CONTROL, HEADER_SIZE, Banner, MessageHeader, of_frame, to_frame
+from ..payload import CONTROL, HEADER_SIZE, NODE_CONTROL, Banner, MessageHeader, of_frame, to_frame
 from ..payload.banner import PREFIX, check_prefix
 from ..wire import Record
 from .files import Vector
@@ -53,7 +53,8 @@ def check_payload(vector: Vector) -> None:
     if not vector.is_valid:
         expect_refusal(vector, lambda: of_frame(frame))
         return
-    payload = record_of(CONTROL[vector["tag"]], vector["fields"])
+    classes: Mapping[int, type[Record]] = {**CONTROL, **NODE_CONTROL}
+    payload = record_of(classes[vector["tag"]], vector["fields"])
     found = of_frame(frame)
     expect("the payload", (type(found), found), (type(payload), payload))
     if vector.is_sent:

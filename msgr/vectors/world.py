@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from ..auth import (
@@ -19,10 +20,13 @@ from ..auth import (
     RotatingSecrets,
     ServerMethod,
 )
-from ..core import ClientConfig, Compression, Compressions, Connection, ServerConfig
+from ..core import ClientConfig, Compression, Compressions, Connection, Login, ServerConfig
+from ..core.admission import Admit, Reject, Verdict
 from ..frame import Algorithm, Mode, Revision
+from ..payload import NodeHello, RejectKind
 from ..session import PeerSession, Policies, Policy, SessionTable
 from ..wire import EntityAddr, EntityName
+from .values import record_of
 
 End: TypeAlias = Literal["client", "server"]
 ENDS: Final[tuple[End, End]] = ("client", "server")
@@ -31,6 +35,33 @@ BEGIN: Final = 1000.0
 """The monotonic time at which a transcript begins; it is in no byte."""
 
 Described: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What an end says about itself behind the banner bit MSGR_EXT, and what it answers to whoever else says so."""
+
+    introduction: NodeHello
+    answer: Verdict
+
+    @classmethod
+    def of(cls, told: Described | None) -> Node | None:
+        """Return what a transcript says of an end, or None where it does not offer the extension."""
+        if told is None:
+            return None
+        rejects = told["rejects"]
+        if rejects is None:
+            return cls(record_of(NodeHello, told["hello"]), Admit())
+        reject = Reject(kind=RejectKind(rejects["kind"]), rule=rejects["rule"], reason=rejects["reason"])
+        return cls(record_of(NodeHello, told["hello"]), reject)
+
+    def hello(self) -> NodeHello:
+        """Return what this end says about itself."""
+        return self.introduction
+
+    def judge(self, hello: NodeHello, login: Login, *, dialled: bool) -> Verdict:
+        """Return the answer, the same to everybody."""
+        return self.answer
 
 
 class World:
@@ -70,13 +101,52 @@ class World:
             self._session.connect_seq += 1
         tables = self._tables
         seen_at = EntityAddr.parse(self._setup["client"]["seen_at"])
-        ends: dict[End, Connection] = {
-            "client": Connection(self.client, dice=client_dice, sessions=tables["client"], session=self._session),
-            "server": Connection(self.server, dice=server_dice, sessions=tables["server"], peer_address=seen_at),
-        }
+        ends: dict[End, Connection]
+        if self._setup["server"].get("dials"):
+            ends = self._race(client_dice, server_dice, seen_at)
+        else:
+            ends = {
+                "client": Connection(self.client, dice=client_dice, sessions=tables["client"], session=self._session),
+                "server": Connection(self.server, dice=server_dice, sessions=tables["server"], peer_address=seen_at),
+            }
         for connection in ends.values():
             connection.start(now=self.now, wall=self.wall)
         return ends
+
+    def _race(self, client_dice: Dice, server_dice: Dice, seen_at: EntityAddr) -> dict[End, Connection]:
+        """Return two ends that both dial, by method none; the server is the one with the lower address (SIMOPEN-1)."""
+        (server_at,) = self.server.addresses
+        (client_at,) = self.client.addresses
+        methods = (NoneServer(GlobalIds()),)
+        low = replace(
+            self.client,
+            name=self.server.name,
+            target=client_at,
+            addresses=self.server.addresses,
+            methods=(NoneClient(self.server.name),),
+            as_server=self.server,
+        )
+        high = replace(
+            self.client,
+            as_server=replace(self.server, name=self.client.name, addresses=self.client.addresses, methods=methods),
+        )
+        sockets: dict[End, EntityAddr] = {"client": seen_at, "server": replace(server_at, nonce=0)}
+        theirs = PeerSession(self._policies["server"], (client_at,))
+        sides: dict[End, tuple[ClientConfig, Dice, PeerSession | None]] = {
+            "client": (high, client_dice, self._session),
+            "server": (low, server_dice, theirs),
+        }
+        return {
+            end: Connection(
+                config,
+                dice=dice,
+                sessions=self._tables[end],
+                session=session,
+                own_address=sockets[end],
+                peer_address=sockets[OTHER[end]],
+            )
+            for end, (config, dice, session) in sides.items()
+        }
 
 
 def client_config(client: Described, server: Described) -> ClientConfig:
@@ -94,6 +164,7 @@ def client_config(client: Described, server: Described) -> ClientConfig:
         revisions=_revisions(client),
         addresses=() if address is None else (EntityAddr.parse(address),),
         compression=_compressions(client),
+        node=Node.of(client.get("node")),
     )
 
 
@@ -116,6 +187,7 @@ def server_config(server: Described, policy: Policy, secrets_dice: Dice) -> Serv
         revisions=_revisions(server),
         policies=Policies(policy),
         compression=_compressions(server),
+        node=Node.of(server.get("node")),
     )
 
 

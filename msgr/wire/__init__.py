@@ -30,7 +30,7 @@ from .codec import (
 from .cursor import Octets, Reader
 from .entity import EntityName, EntityType, type_name
 from .features import MSG_ADDR2, SUPPORTED, BannerFeature, ConnectionFeatures
-from .record import Nested, Record, layout
+from .record import Nested, Record, Row, layout
 from .time import Timestamp
 from .versioned import Versioned
 
@@ -55,6 +55,7 @@ __all__ = [
     "Raw",
     "Reader",
     "Record",
+    "Row",
     "Timestamp",
     "Vec",
     "Versioned",

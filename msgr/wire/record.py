@@ -112,6 +112,31 @@ def layout(cls: type[Record]) -> tuple[tuple[str, Codec[Any]], ...]:
     return tuple((name, hint.__metadata__[0]) for name, hint in hints.items() if hasattr(hint, "__metadata__"))
 
 
+class Row:
+    """The layout of a record whose fields all have a fixed size, for those too many to make objects of."""
+
+    __slots__ = ("_name", "_struct", "size")
+
+    def __init__(self, cls: type[Record]) -> None:
+        codecs = [codec for _, codec in layout(cls)]
+        self._name = cls.__name__
+        self._struct = Struct("<" + "".join(codec.code for codec in codecs if isinstance(codec, Fixed)))
+        self.size = self._struct.size
+
+    def pack(self, *values: int) -> bytes:
+        """Return the bytes of the fields in their order; raises ConfigError."""
+        try:
+            return self._struct.pack(*values)
+        except struct_error as error:
+            raise ConfigError(f"{self._name}: {error}") from None
+
+    def take(self, data: Octets) -> tuple[int, ...]:
+        """Return the fields in their order; raises ShortRead where `data` is not of the size of a record."""
+        if len(data) != self.size:
+            raise ShortRead(needed=self.size, left=len(data))
+        return self._struct.unpack(data)
+
+
 _RUNS: Final[dict[type[Record], tuple[_FixedRun | _Field, ...]]] = {}
 
 

@@ -202,7 +202,7 @@ def test_version_and_help(msgr: Msgr) -> None:
     done = msgr("--help")
     assert done.code == 0
     assert commands_of(done.out) == [
-        *("demo", "probe", "ping", "doctor", "serve", "keygen", "decode", "dissector", "bench", "soak"),
+        *("demo", "probe", "ping", "doctor", "serve", "keygen", "decode", "dissector", "bench", "soak", "mesh"),
         *("mon", "conform", "vectors"),
     ]
     for command in commands_of(done.out):

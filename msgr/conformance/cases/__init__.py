@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     client_auth,
     client_banner,
+    client_nodes,
     client_sessions,
     client_states,
     client_traffic,
@@ -13,6 +14,7 @@ from . import (
     server_cephx,
     server_frames,
     server_ident,
+    server_nodes,
     server_secure,
     server_sessions,
     server_states,
@@ -22,6 +24,7 @@ from . import (
 __all__ = [
     "client_auth",
     "client_banner",
+    "client_nodes",
     "client_sessions",
     "client_states",
     "client_traffic",
@@ -30,6 +33,7 @@ __all__ = [
     "server_cephx",
     "server_frames",
     "server_ident",
+    "server_nodes",
     "server_secure",
     "server_sessions",
     "server_states",
