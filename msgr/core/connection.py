@@ -352,7 +352,8 @@ class Connection(Machine):
     def _judge(self, state: Ready) -> None:
         context = self._context
         counters = state.session.traffic.counters
-        verdict = context.liveness.judge(context.now, counters.sent + counters.resent + counters.received)
+        moved = counters.sent + counters.resent + counters.received + counters.parts + counters.parts_received
+        verdict = context.liveness.judge(context.now, moved)
         if verdict is Judgement.ASK:
             self.send_keepalive(now=context.now)
         elif verdict is Judgement.DEAD:

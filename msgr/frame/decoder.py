@@ -7,12 +7,13 @@ from typing import Final
 
 from ..errors import FrameError
 from ..wire import Octets
+from .buffers import BUFFERS
 from .compression import FrameCompressor
-from .mode import Frame, FrameMode, Head
+from .mode import LARGE, Frame, FrameMode, Head
 from .preamble import FrameLimits, Preamble
 from .tag import tag_name
 
-_AHEAD: Final = 4 << 20
+_AHEAD: Final = 8 << 20
 """How many bytes of a body are allocated at most before as many have come: a length is a claim."""
 _NOWHERE: Final = memoryview(b"")
 
@@ -101,7 +102,7 @@ class FrameDecoder:
         if body is None or head is None:
             return _NOWHERE
         if self._filled == len(body) < head.body_size:
-            grown = memoryview(bytearray(min(head.body_size, 2 * len(body))))
+            grown = BUFFERS.take(min(head.body_size, 2 * len(body)))
             grown[: self._filled] = body
             self._body = body = grown
         return body[self._filled :]
@@ -155,7 +156,8 @@ class FrameDecoder:
                 body = self._view[self._start : end]
                 self._start = end
                 return body
-            self._body, self._filled = memoryview(bytearray(min(size, _AHEAD))), 0
+            self._body = BUFFERS.take(min(size, _AHEAD)) if size >= LARGE else memoryview(bytearray(size))
+            self._filled = 0
             self._fill(self._view[self._start :])
             self._start = len(self._data)
         if self._filled < size:

@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.ciphers.modes import GCM
 from ..errors import AuthError, ConfigError, IntegrityError
 from ..wire import Octets
 from . import preamble
+from .buffers import BUFFERS
 from .late import is_aborted_by_flags, is_aborted_by_status, late_flags, late_status
 from .mode import LARGE, Frame, Head, Revision, own
 from .nonce import NONCE_SIZE, NonceSequence
@@ -116,12 +117,17 @@ class SecureMode:
 
     def _encrypt_all(self, pieces: list[Octets]) -> list[Octets]:
         """Encrypt pieces as one text: joined, or each by itself where a copy would cost more than that."""
-        if sum(map(len, pieces)) < LARGE:
+        size = sum(map(len, pieces))
+        if size < LARGE:
             return [self._encrypt(b"".join(pieces))]
         context = Cipher(self._key, GCM(self._send.next())).encryptor()
-        sealed: list[Octets] = [context.update(piece) for piece in pieces]
+        sealed = BUFFERS.take(size + _TAG_SIZE)
+        at = 0
+        for piece in pieces:  # the library wants room for a block more than it will write: that of the tag
+            at += context.update_into(piece, sealed[at:])
         context.finalize()
-        return [*sealed, context.tag]
+        sealed[at:] = context.tag
+        return [sealed]
 
     def _decrypt(self, sealed: Octets, what: str) -> bytes:
         try:

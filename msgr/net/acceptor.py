@@ -12,7 +12,7 @@ import anyio
 import anyio.abc
 
 from ..core import Connection, ServerConfig
-from ..errors import ConnectionLost, TimedOut
+from ..errors import NodeRefused, TimedOut
 from ..session import SessionTable
 from ..wire import Endpoint, EntityAddr
 from .bell import Bell
@@ -181,7 +181,9 @@ class Acceptor:
                 self._over.ring()
 
     def _note_failure(self, driver: Driver, peer: EntityAddr) -> None:
-        error = driver.error or ConnectionLost("it was closed")
+        error = driver.error
+        if error is None:  # a question was answered, and no session was wanted (NODE-10)
+            return
         self._counts.failed += 1
         text = f"no session: {error.explain()}"
         if isinstance(error, TimedOut):
@@ -189,10 +191,17 @@ class Acceptor:
             # What was late may have been our own fault: a reader of the log sees how busy we were.
             text += f" ({self.stats})"
         # By host: the port is another one each time.
-        self._log.tell(logging.INFO, "no-session", str(peer.host), text, error=type(error).__name__)
+        kind = type(error).__name__
+        if isinstance(error, NodeRefused):
+            self._log.tell(logging.INFO, "node-refused", str(peer.host), text, error=kind)
+        else:
+            self._log.tell(logging.INFO, "no-session", str(peer.host), text, error=kind)
 
     def note_ready(self, driver: Driver) -> None:
         """Note that the handshake of `driver`, if it was accepted here, is over."""
         if self._half_open.discard(driver):
+            host = str(driver.connection.peer_address.host)
+            for event in ("no-session", "node-refused"):
+                self._log.recovered(event, host, "a session, after handshakes that failed")
             self._counts.ready += 1
             self._over.ring()

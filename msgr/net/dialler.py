@@ -57,9 +57,7 @@ class Dialler:
     async def _dial(self, session: Session, host: Host, permit: Permit | None) -> Driver:
         runtime = self._runtime
         started = runtime.clock()
-        stream, target = await self._reach()
-        if permit is not None and isinstance(stream, SocketStream):
-            stream.on_close = permit.release
+        stream, target = await self._reach(permit)
         if session.connected or session.over:  # the peer was first, or nobody wants it any more
             await stream.aclose()
             raise ConnectionLost("the connection is not needed any more")
@@ -80,7 +78,7 @@ class Dialler:
         connection.start(now=started, wall=runtime.wall())
         return Driver(connection, stream, config.limits, runtime, host)
 
-    async def _reach(self) -> tuple[Stream, EntityAddr]:
+    async def _reach(self, permit: Permit | None) -> tuple[Stream, EntityAddr]:
         given, self.given = self.given, None
         if given is not None:
             return given, self._config.target
@@ -92,7 +90,10 @@ class Dialler:
                 connected, target = await dial(self._endpoint)
         except TimeoutError:
             raise ConnectTimedOut(f"no connection to {self._endpoint} after {seconds:g} s [LIMIT-3]") from None
-        return SocketStream(connected), target
+        stream = SocketStream(connected)
+        if permit is not None:
+            stream.on_close = permit.release
+        return stream, target
 
 
 class _Permitted:

@@ -37,6 +37,9 @@ class Carrier(Protocol):
     runtime: Runtime
     work: Bell
 
+    def flush(self) -> None:
+        """Have what is queued written, at once if that is better."""
+
     def end(self, error: MsgrError | None) -> None:
         """End the connection now."""
 
@@ -210,7 +213,7 @@ class Session:
         if self.driver is None:
             self.wanted.ring()
         else:
-            self.driver.work.ring()
+            self.driver.flush()
 
     @property
     def _held(self) -> int:

@@ -44,6 +44,9 @@ class Stream(Protocol):
     async def send(self, pieces: list[Octets]) -> None:
         """Write all pieces, in order. Cancelling leaves an unknown part of them written: the stream is then spent."""
 
+    def send_now(self, pieces: list[Octets]) -> list[Octets]:
+        """Write as much as can be written without waiting, and return the rest."""
+
     async def finish(self) -> bool:
         """Tell the other end that nothing more is sent; False where only `part` can tell it."""
 
@@ -115,6 +118,11 @@ class SocketStream:
 
     async def send(self, pieces: list[Octets]) -> None:
         """Write all pieces, in order. Cancelling leaves an unknown part of them written: the stream is then spent."""
+        while pieces := self.send_now(pieces):
+            await self._until(anyio.wait_writable)
+
+    def send_now(self, pieces: list[Octets]) -> list[Octets]:
+        """Write as much as can be written without waiting, and return the rest."""
         if len(pieces) > 1 and sum(map(len, pieces)) < _JOIN_BELOW:
             pieces = [b"".join(pieces)]
         start = 0
@@ -122,17 +130,15 @@ class SocketStream:
             try:
                 written = self._socket.sendmsg(pieces[start : start + _GATHER])
             except BlockingIOError:
-                written = -1
+                return pieces[start:]
             except OSError as error:
                 raise _lost(error) from error
-            if written < 0:
-                await self._until(anyio.wait_writable)
-                continue
             while start < len(pieces) and written >= len(pieces[start]):
                 written -= len(pieces[start])
                 start += 1
             if written:
                 pieces[start] = memoryview(pieces[start])[written:]
+        return []
 
     async def _until(self, ready: Callable[[socket.socket], Awaitable[None]]) -> None:
         try:
@@ -202,6 +208,10 @@ class AnyioStream:
             await self._stream.send(b"".join(pieces))
         except _BROKEN as error:
             raise _lost(error) from error
+
+    def send_now(self, pieces: list[Octets]) -> list[Octets]:
+        """Write nothing: whether such a stream would wait, nobody can tell."""
+        return pieces
 
     async def finish(self) -> bool:
         """Tell the other end that nothing more is sent; False where the stream cannot close one direction (TLS)."""

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ..errors import BannerError
-from ..frame import Frame, Revision
+from ..frame import Frame, NodeTag, Revision
 from ..mon import maps, messages
-from ..payload import CONTROL, HEADER_SIZE, NODE_CONTROL, Banner, MessageHeader, of_frame, to_frame
+from ..payload import CONTROL, HEADER_SIZE, NODE_CONTROL, Banner, MessageHeader, PartHeader, of_frame
 from ..payload.banner import PREFIX, check_prefix
 from ..wire import Record
 from .files import Vector
@@ -48,19 +48,23 @@ def check_negotiation(vector: Vector) -> None:
 
 
 def check_payload(vector: Vector) -> None:
-    """Check what a control frame says."""
-    frame = Frame(vector["tag"], (vector.wire,))
+    """Check what a control frame says, or the first segment of a MESSAGE_PART."""
+    tag: int = vector["tag"]
+
+    def read(wire: bytes) -> Record:
+        return PartHeader.decode(wire) if tag == NodeTag.MESSAGE_PART else of_frame(Frame(tag, (wire,)))
+
     if not vector.is_valid:
-        expect_refusal(vector, lambda: of_frame(frame))
+        expect_refusal(vector, lambda: read(vector.wire))
         return
-    classes: Mapping[int, type[Record]] = {**CONTROL, **NODE_CONTROL}
-    payload = record_of(classes[vector["tag"]], vector["fields"])
-    found = of_frame(frame)
+    classes: Mapping[int, type[Record]] = {**CONTROL, **NODE_CONTROL, NodeTag.MESSAGE_PART: PartHeader}
+    payload = record_of(classes[tag], vector["fields"])
+    found = read(vector.wire)
     expect("the payload", (type(found), found), (type(payload), payload))
     if vector.is_sent:
-        expect("what is written", to_frame(found), frame)
+        expect("what is written", found.encode(), vector.wire)
     else:
-        expect("the payload, written and read", of_frame(to_frame(found)), found)
+        expect("the payload, written and read", read(found.encode()), found)
 
 
 def check_header(vector: Vector) -> None:

@@ -23,6 +23,7 @@ from msgr.wire import EntityAddr
 
 from .liar import Lie, Past
 from .lies import NUMBERED_OTHERWISE, OTHER_STAMP, REFUSES_ABORTED, STUCK_ON_DUPLICATES
+from .node_lies import CLIENT_LIES
 from .twists import (
     alters,
     canonical,
@@ -43,7 +44,7 @@ FORGIVEN: Final[Mapping[str, frozenset[str]]] = {
     "PAYLOAD-": frozenset({"WIRE-1"}),
     "FRAME-11/": frozenset({"FRAME-10"}),
     "FRAME-15/": frozenset({"STATE-1"}),
-    "STATE-1/": frozenset({"STATE-1", "FRAME-9"}),
+    "STATE-1/": frozenset({"STATE-1", "FRAME-9", "SIMOPEN-3"}),
 }
 """Where what is wrong breaks another rule first, or one more."""
 
@@ -89,6 +90,7 @@ _NOWHERE: Final = (EntityAddr.parse("none:192.0.2.1:7"),)
 _DAEMON: Final = (EntityAddr.parse("any:192.0.2.1:7/7"),)
 
 LIES: Final[Mapping[str, Lie]] = {
+    **CLIENT_LIES,
     "BANNER-6/comes-first": Lie(banner=lambda data: b""),
     "BANNER-2/longer": Lie(hears_banner=lambda banner, size: refuse(size > 26)),
     "BANNER-2/byte-by-byte": Lie(reads=no_pieces(1)),

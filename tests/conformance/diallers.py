@@ -11,13 +11,15 @@ import anyio
 from msgr import Keyring, Message, Mode, Policy, Revision, Timeouts
 from msgr.auth import CephxClient, ClientMethod, Dice, NoneClient
 from msgr.core import ClientConfig, Connection
+from msgr.interconnect.gatekeeper import Gatekeeper
+from msgr.interconnect.membership import Membership
 from msgr.net.dial import dial
 from msgr.session import PeerSession, Phase, SessionTable
 from msgr.testing.sockets import RawStream
 from msgr.wire import Endpoint, EntityAddr, EntityName
 
 from .liar import Lie, Play, lying
-from .stages import ADMIN, RING
+from .stages import ADMIN, NODE, RING
 
 _PAUSE: Final = 0.005
 
@@ -28,6 +30,8 @@ class Habit:
 
     cephx: bool
     policy: Policy
+    is_node: bool = False
+    """Whether it offers the extension."""
 
     @property
     def ring(self) -> Keyring | None:
@@ -43,6 +47,7 @@ class Habit:
 HABITS: Final = {
     "cephx-lossless": Habit(True, Policy.lossless_client()),
     "none-lossy": Habit(False, Policy.lossy_client()),
+    "none-node": Habit(False, Policy.lossy_client(), is_node=True),
 }
 
 
@@ -70,6 +75,7 @@ async def keep_dialling(address: str, habit: Habit, lie: Lie, *, handshake: floa
                 modes=(Mode.SECURE, Mode.CRC) if habit.cephx else (),
                 revisions=frozenset({Revision.REV1}),
                 timeouts=Timeouts(handshake=handshake),
+                node=Gatekeeper(Membership(NODE)) if habit.is_node else None,
             )
             held = session
 

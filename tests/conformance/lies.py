@@ -38,6 +38,7 @@ from msgr.session import Message
 from msgr.wire import EntityAddr, Timestamp
 
 from .liar import Lie, Past
+from .node_lies import SERVER_LIES
 from .twists import (
     alters,
     canonical,
@@ -159,6 +160,7 @@ NUMBERED_OTHERWISE: Final = Lie(says=_numbers_from)
 REFUSES_ABORTED: Final = Lie(hears=_refuses_aborted)
 
 LIES: Final[Mapping[str, Lie]] = {
+    **SERVER_LIES,
     "BANNER-6/comes-first": Lie(banner=lambda data: b""),
     "BANNER-2/words": Lie(banner=lambda data: Banner(supported=3, required=1 << 9).to_wire()),
     "BANNER-2/longer": Lie(hears_banner=lambda banner, size: refuse(size > 26)),

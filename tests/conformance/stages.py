@@ -15,6 +15,9 @@ from msgr import CryptoKey, Keyring, Mode, Policy, Revision, Timeouts
 from msgr.auth import CephxServer, Dice, GlobalIds, NoneServer, RotatingSecrets, ServerMethod
 from msgr.auth.key import KeyType
 from msgr.core import Connection, ServerConfig
+from msgr.interconnect import Node
+from msgr.interconnect.gatekeeper import Gatekeeper
+from msgr.interconnect.membership import Membership
 from msgr.session import Policies, SessionTable
 from msgr.testing.sockets import RawStream
 from msgr.wire import EntityAddr, EntityName
@@ -31,6 +34,7 @@ def _ring() -> Keyring:
 
 
 RING: Final = _ring()
+NODE: Final = Node(id=7, cluster="prod", host="seven.example")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,12 @@ class Kind:
 
     cephx: bool
     policy: Policy
+    is_node: bool = False
+    """Whether it offers the extension."""
+
+    def node(self) -> Gatekeeper | None:
+        """Return who it is, as a node."""
+        return Gatekeeper(Membership(NODE), part_limit=1 << 26) if self.is_node else None
 
     @property
     def key(self) -> CryptoKey | None:
@@ -57,6 +67,7 @@ KINDS: Final = {
     "cephx-lossless": Kind(True, Policy.stateful_server()),
     "none-lossy": Kind(False, Policy.stateless_server()),
     "none-lossless": Kind(False, Policy.stateful_server()),
+    "none-node": Kind(False, Policy.stateful_server(), is_node=True),
 }
 
 
@@ -73,6 +84,7 @@ async def serving(kind: Kind, lie: Lie, *, handshake: float = 10.0) -> AsyncIter
             revisions=frozenset(Revision),
             policies=Policies(kind.policy),
             timeouts=Timeouts(handshake=handshake),
+            node=kind.node(),
         )
         table = SessionTable()
 

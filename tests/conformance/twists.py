@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from msgr.errors import PeerError
-from msgr.frame import Frame, FrameMode, Preamble, Revision, Tag, crc_mode
+from msgr.frame import Frame, FrameMode, NodeTag, Preamble, Revision, Tag, crc_mode
 from msgr.frame.secure import SecureRev0, SecureRev1
-from msgr.payload import Control, MessageHeader, of_frame, to_frame
+from msgr.payload import Control, MessageHeader, NodeControl, of_frame, to_frame
 
 from .liar import Lie, Past
 
@@ -29,7 +29,7 @@ def refuse(wrong: object) -> None:
         raise TooStrict
 
 
-def alters(kind: type[P], change: Callable[[P], Control]) -> Lie:
+def alters(kind: type[P], change: Callable[[P], Control | NodeControl]) -> Lie:
     """Say something else where a payload of this kind belongs."""
 
     def says(frame: Frame, past: Past) -> Iterable[Frame]:
@@ -46,7 +46,7 @@ def sets(kind: type[P], **values: Any) -> Lie:
     return alters(kind, lambda payload: replace(payload, **values))
 
 
-def swallows(*tags: Tag) -> Lie:
+def swallows(*tags: Tag | NodeTag) -> Lie:
     """Leave out what has one of these tags."""
     return Lie(says=lambda frame, past: () if frame.tag in tags else (frame,))
 
@@ -63,7 +63,7 @@ def refuses(kind: type[P], wrong: Callable[[P], object] = lambda _: True) -> Lie
     return Lie(hears=hears)
 
 
-def refuses_bytes(tag: Tag, wrong: Callable[[bytes], object]) -> Lie:
+def refuses_bytes(tag: Tag | NodeTag, wrong: Callable[[bytes], object]) -> Lie:
     """End the connection over a control frame whose bytes are right."""
 
     def hears(frame: Frame, past: Past) -> Frame:
@@ -74,7 +74,7 @@ def refuses_bytes(tag: Tag, wrong: Callable[[bytes], object]) -> Lie:
     return Lie(hears=hears)
 
 
-def mishears(kind: type[P], change: Callable[[P], Control]) -> Lie:
+def mishears(kind: type[P], change: Callable[[P], Control | NodeControl]) -> Lie:
     """Take a payload of this kind for something else."""
 
     def hears(frame: Frame, past: Past) -> Frame:

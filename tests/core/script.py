@@ -16,7 +16,19 @@ from msgr.core.admission import Admit, Later, Reject
 from msgr.core.admission import Verdict as NodeVerdict
 from msgr.core.states import Parting
 from msgr.errors import AuthError, FailureKind, PeerError
-from msgr.frame import Algorithm, Frame, FrameCompressor, FrameDecoder, Mode, Revision, Tag, crc_mode, secure_mode
+from msgr.frame import (
+    Algorithm,
+    Frame,
+    FrameCompressor,
+    FrameDecoder,
+    Mode,
+    Preamble,
+    Revision,
+    Tag,
+    crc_mode,
+    secure_mode,
+)
+from msgr.frame.secure import SecureRev0, SecureRev1
 from msgr.payload import (
     LOSSY,
     AuthRequest,
@@ -203,6 +215,15 @@ class Script:
         packed = frame if compressor is None else compressor.pack(frame)
         return b"".join(bytes(piece) for piece in self._decoder.mode.seal(packed))
 
+    def seal_head(self, head: Preamble) -> bytes:
+        """Return the head of a frame with that preamble, whatever it says, in the present mode."""
+        mode = self._decoder.mode
+        if isinstance(mode, SecureRev1):
+            return mode._encrypt(head.encode().ljust(mode.head_size - 16, b"\0"))
+        if isinstance(mode, SecureRev0):  # its tag comes at the end of the frame
+            return mode._encrypt(head.encode())[: mode.head_size]
+        return head.encode()
+
     def compress(self, algorithm: Algorithm, minimum: int = 0) -> None:
         """Go over to compression, as COMPRESSION_DONE passes."""
         self._decoder.compressor = FrameCompressor(algorithm, minimum)
@@ -314,19 +335,3 @@ def parted(script: Script, kind: type[X], rule: str) -> X:
     assert told.kind == KIND_NUMBERS[error.kind]
     script.hear_nothing()
     return error
-
-
-class Lying(bytes):
-    """Bytes that claim to be of another length, so that a mode announces it in a frame's preamble."""
-
-    length: int
-
-    def __len__(self) -> int:
-        return self.length
-
-    @classmethod
-    def of(cls, length: int) -> Lying:
-        """Return no bytes that claim to be so many."""
-        lie = cls()
-        lie.length = length
-        return lie

@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from msgr.core import Limits, states
 from msgr.errors import FrameError, FrameTooLarge, PeerError, TimedOut, UnexpectedFrame
-from msgr.frame import Frame, Mode, Preamble, Revision, Tag
+from msgr.frame import Mode, Preamble, Revision, Tag
 from msgr.wire import PREAMBLE_SEED, checksum
 
 from .pair import error_of
 from .reach import CLIENT_STEPS, client_in, server_in
-from .script import CLIENT, KEYS, SERVER, Lying, Script, State, refused
+from .script import CLIENT, KEYS, SERVER, Script, State, refused
 from .test_table import EXPECTED, MODES, bring, sample
 
 EXTREMES: Final = ((64 << 10) + 1, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
@@ -32,8 +32,7 @@ SEGMENT_LIMITS: Final = (64 << 10, 16 << 20, 16 << 20, 128 << 20)
 
 def announce(script: Script, tag: int, *lengths: int) -> None:
     """Send no more than the head of a frame with segments of these lengths."""
-    sealed = script.seal(Frame(tag, tuple(map(Lying.of, lengths))))
-    script.feed(sealed[: script.head_size])
+    script.feed(script.seal_head(Preamble(tag, lengths)))
 
 
 @pytest.mark.parametrize(("mode", "revision"), MODES)

@@ -310,6 +310,7 @@ def test_a_check_of_the_way_back_ends_with_the_answer() -> None:
 
 
 def test_what_the_client_does_not_like_of_a_session_is_told_to_a_server_that_has_one() -> None:
+    """NODE-15."""
     script = client_in(states.AwaitServerIdent, config=EXTENDED_CLIENT)
     script.say(replace(SERVER_IDENT, addresses=()))
     parted(script, IdentError, "IDENT-4")
@@ -322,6 +323,7 @@ def test_what_the_client_does_not_like_of_a_session_is_told_to_a_server_that_has
 
 
 def test_in_a_session_a_client_takes_no_rejection() -> None:
+    """NODE-15."""
     script = client_in(states.Ready, config=EXTENDED_CLIENT)
     script.say(NodeReject(kind=1))
     refused(script, UnexpectedFrame, "STATE-1")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from msgr.auth import CephxClient
 from msgr.core import ClientConfig, Connected, Connection, Event, Login, MessageReceived, ServerConfig, states
@@ -149,7 +152,7 @@ def test_two_dialling_ends_agree_on_a_server(setup: Setup, piece: int, first: in
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("setup", SETUPS[-2:], ids=str)
 def test_a_session_of_before_goes_on(setup: Setup, first: int) -> None:
-    """A session that both have is taken up again by whichever end becomes the client, and nothing is lost."""
+    """SIMOPEN-4: it is taken up again by whichever end becomes the client, and nothing is lost."""
     low, high = racers(setup)
     sessions = (PeerSession(Policy.lossless_peer(), (HIGH,)), PeerSession(Policy.lossless_peer(), (LOW,)))
     tables = (SessionTable(), SessionTable())
@@ -317,3 +320,23 @@ def test_an_extended_end_tells_why_it_cannot() -> None:
     script.frame(to_frame(request(b"M")))
     error = parted(script, SimultaneousOpen, "SIMOPEN-3")
     assert "as if both ends had dialled; this one is no server" in str(error)
+
+
+hosts = st.ip_addresses() | st.sampled_from([ip_address("127.0.0.1"), ip_address("127.0.0.2")])
+sockets = st.builds(
+    lambda host, port: f"v2:{f'[{host}]' if host.version == 6 else host}:{port}/0", hosts, st.integers(1, 65535)
+)
+
+
+@given(one=sockets, other=sockets)
+def test_of_two_ends_exactly_one_becomes_the_server(one: str, other: str) -> None:
+    """Demand 76: whatever their addresses are, unless they are the same."""
+    turned = 0
+    for own, peer in ((one, other), (other, one)):
+        script = dialling(own, own, peer=peer)
+        script.frame(to_frame(request(b"M", (Mode.CRC,))))
+        if one == other:
+            refused(script, SimultaneousOpen, "SIMOPEN-2")
+        else:
+            turned += type(script.end.state) is states.AwaitAuthMore
+    assert turned == (one != other)

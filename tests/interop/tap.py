@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
 from msgr.core import Limits
-from msgr.frame import Frame, FrameDecoder, FrameMode, Revision, Tag, crc_mode
-from msgr.payload import Control, SessionReset, banner, of_frame
+from msgr.frame import Frame, FrameDecoder, FrameMode, NodeTag, Revision, Tag, crc_mode
+from msgr.payload import Control, NodeControl, SessionReset, banner, of_frame
 from msgr.session import Message
 from msgr.session.message import open_message
 
@@ -17,10 +17,10 @@ from ..lab import RELEASES, ReleaseName
 Direction: TypeAlias = Literal["seen", "sent"]
 """Which way a frame went, as we have it: seen from the daemon, or sent to it."""
 
-Said: TypeAlias = Control | Message
+Said: TypeAlias = Control | NodeControl | Message
 
 
-def tag_of(said: Said) -> Tag:
+def tag_of(said: Said) -> Tag | NodeTag:
     """Return the tag of the frame that said this."""
     return Tag.MESSAGE if isinstance(said, Message) else said.tag
 

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from msgr.frame import Tag
+from msgr.frame import NodeTag, Tag
 from msgr.net import acceptor, dialler
 from msgr.net.stream import SocketStream
 from msgr.wire import Octets
@@ -20,7 +20,7 @@ class Strings:
 
     def __init__(self) -> None:
         self.streams: list[TappedStream] = []
-        self.story: list[tuple[Tag, Direction]] = []
+        self.story: list[tuple[Tag | NodeTag, Direction]] = []
         self.readable = True
 
     def cut(self) -> int:
@@ -45,6 +45,12 @@ class TappedStream(SocketStream):
         data = await super().receive()
         self._note("seen", data)
         return data
+
+    async def receive_into(self, space: memoryview) -> int:
+        """Put what came in into its place, and note what it says."""
+        size = await super().receive_into(space)
+        self._note("seen", bytes(space[:size]))
+        return size
 
     async def send(self, pieces: list[Octets]) -> None:
         """Write, and note what is said."""

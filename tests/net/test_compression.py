@@ -55,6 +55,7 @@ async def test_both_have_to_want_it(ours: Any, theirs: Any, agreed: Algorithm | 
 
 
 async def test_not_in_secure_mode_unless_asked() -> None:
+    """Demand 68."""
     async with pair(server={"compression": Compression()}, compression=Compression()) as (near, _):
         assert near.peer.login.mode is Mode.SECURE
         assert near.peer.compression is None
@@ -78,7 +79,7 @@ async def test_a_messenger_compresses_both_ways() -> None:
 
 
 async def test_a_session_that_goes_on_is_compressed_again() -> None:
-    """What was agreed ends with the connection, and is agreed anew on the next."""
+    """What was agreed ends with the connection, and is agreed anew on the next. Demand 97."""
     hurried = Timeouts(initial_backoff=0.01, max_backoff=0.05)
     async with (
         ChaosProxy() as proxy,

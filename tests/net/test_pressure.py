@@ -104,7 +104,7 @@ async def test_slow_reader_over_a_socket() -> None:
 
 
 async def test_keepalive_flood_of_a_peer_that_never_reads() -> None:
-    """It is answered as far as the limit allows, and no longer read beyond."""
+    """It is answered as far as the limit allows, and no longer read beyond. Demand 72."""
     one, other = MemoryStream.pair()
     limits = Limits(outbox=100 * _KIB)
     async with anyio.create_task_group() as tasks:

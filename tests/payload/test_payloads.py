@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgr.errors import BannerError, DecodeError, FrameError, PeerError, ShortRead
-from msgr.frame import Frame, Revision, Tag
+from msgr.frame import Frame, NodeTag, Revision, Tag
 from msgr.payload import (
     CONTROL,
     HEADER_SIZE,
+    NODE_CONTROL,
     Ack,
     AuthDone,
     AuthReplyMore,
@@ -22,6 +23,7 @@ from msgr.payload import (
     Banner,
     Control,
     MessageHeader,
+    NodeControl,
     Wait,
     of_frame,
     to_frame,
@@ -29,17 +31,20 @@ from msgr.payload import (
 from msgr.payload.banner import HEAD_SIZE, PREFIX, check_prefix, payload_size
 from tests.wire.strategies import FEW, records
 
-EVERY_PAYLOAD = pytest.mark.parametrize("cls", CONTROL.values(), ids=lambda cls: cls.__name__)
+EVERY_PAYLOAD = pytest.mark.parametrize(
+    "cls", [*CONTROL.values(), *NODE_CONTROL.values()], ids=lambda cls: cls.__name__
+)
 
 
 def test_every_tag_but_message_has_a_payload() -> None:
     assert sorted(CONTROL) == sorted(set(Tag) - {Tag.MESSAGE})
+    assert sorted(NODE_CONTROL) == sorted(set(NodeTag) - {NodeTag.MESSAGE_PART})
 
 
 @EVERY_PAYLOAD
 @FEW
 @given(data=st.data())
-def test_payloads_round_trip(cls: type[Control], data: st.DataObject) -> None:
+def test_payloads_round_trip(cls: type[Control | NodeControl], data: st.DataObject) -> None:
     payload = data.draw(records(cls))
     frame = to_frame(payload)
     assert frame.tag == cls.tag
@@ -54,7 +59,7 @@ def test_payloads_round_trip(cls: type[Control], data: st.DataObject) -> None:
 @EVERY_PAYLOAD
 @FEW
 @given(data=st.data())
-def test_any_bytes_give_a_payload_or_a_decode_error(cls: type[Control], data: st.DataObject) -> None:
+def test_any_bytes_give_a_payload_or_a_decode_error(cls: type[Control | NodeControl], data: st.DataObject) -> None:
     wire = bytearray(data.draw(records(cls)).encode() or b"\0")
     for place, byte in data.draw(st.lists(st.tuples(st.integers(0, len(wire) - 1), st.integers(0, 255)), max_size=3)):
         wire[place] = byte
@@ -86,7 +91,7 @@ def test_a_control_frame_has_one_segment(segments: tuple[bytes, ...]) -> None:
         of_frame(Frame(Tag.ACK, segments))
 
 
-@pytest.mark.parametrize("tag", [0, 17, 23, 192, 255])
+@pytest.mark.parametrize("tag", [0, 17, 23, 0xBF, 0xC3, 0xC4, 255])
 def test_a_frame_of_another_tag_has_no_payload(tag: int) -> None:
     with pytest.raises(FrameError, match="FRAME-15"):
         of_frame(Frame(tag, (b"12345678",)))
@@ -175,6 +180,7 @@ def test_the_old_protocol_is_told_apart() -> None:
 
 @given(records(Banner), records(Banner))
 def test_negotiation_is_the_same_from_both_ends(ours: Banner, peer: Banner) -> None:
+    """Demand 4."""
     assert ours.revision_with(peer) is peer.revision_with(ours)
     assert (ours.revision_with(peer) is Revision.REV1) == bool(ours.supported & peer.supported & 1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import anyio
 import pytest
@@ -14,7 +15,7 @@ from msgr.core import ClientConfig
 from msgr.errors import BannerError, ConfigError, FeaturesMissing, TimedOut
 from msgr.net.events import SessionConnected, SessionEnded, SessionReset
 from msgr.session import Message
-from msgr.wire import SUPPORTED, EntityAddr
+from msgr.wire import SUPPORTED
 
 from ..net.raw import dial, dropped, listening
 from ..net.world import LOOPBACK
@@ -121,8 +122,8 @@ class Featured(Messenger):
         config = self._acceptor.config
         self._acceptor.config = replace(config, required=config.required | bit, supported=config.supported | bit)
 
-    def _client_config(self, target: EntityAddr | None, expect: EntityType | None) -> ClientConfig:
-        return replace(super()._client_config(target, expect), supported=self.supported)
+    def _client_config(self, *args: Any, **more: Any) -> ClientConfig:
+        return replace(super()._client_config(*args, **more), supported=self.supported)
 
 
 async def test_feature() -> None:

@@ -26,6 +26,8 @@ async def test_connection_race(first: str) -> None:
     """Both ends dial at the same moment, each with one message, and stand still before CLIENT_IDENT.
 
     Let go, they agree on one connection: each session has received one message, over that, from the right kind of peer.
+
+    Demands 40 and 84.
     """
     ours, theirs = Probes(), Probes()
     held = [probes.at(SENDING, Tag.CLIENT_IDENT, dialled=True) for probes in (ours, theirs)]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgr.errors import StateError
-from msgr.session import Outcome, OutQueue, Receipt
+from msgr.session import LosslessSession, LossySession, Message, Outcome, OutQueue, Receipt
 from tests.session.helpers import numbered
 
 
@@ -71,6 +71,37 @@ def test_a_receipt_is_settled_once() -> None:
                 receipt.settle(second)
             assert receipt.outcome is first
             assert repr(receipt) == f"<Receipt {first.value}>"
+
+
+class Elsewhere(Receipt):
+    """The receipt of a message that finds another way, if there is room for it."""
+
+    def __init__(self, room: bool) -> None:
+        super().__init__()
+        self.room = room
+        self.taken: list[Message] = []
+
+    def give_up(self, message: Message) -> bool:
+        if not self.room:
+            return super().give_up(message)
+        self.taken.append(message)
+        return True
+
+
+@pytest.mark.parametrize("session", [LosslessSession(), LossySession()], ids=lambda session: type(session).__name__)
+def test_what_is_not_delivered_may_find_another_way(session: LosslessSession | LossySession) -> None:
+    """Demand 38: its receipt decides, once; what was written is not asked about."""
+    written, kept, lost = Elsewhere(True), Elsewhere(True), Elsewhere(False)
+    session.push(numbered(0), written)
+    session.next_frame()
+    session.push(numbered(1), kept)
+    session.push(numbered(2), lost)
+    session.end()
+    assert (written.taken, written.outcome) == ([], Outcome.UNKNOWN)
+    assert ([message.tid for message in kept.taken], kept.outcome) == ([1], None)
+    assert lost.outcome is Outcome.UNDELIVERED
+    counters = session.counters
+    assert (counters.unknown, counters.forwarded, counters.undelivered) == (1, 1, 1)
 
 
 def test_a_receipt_tells_its_outcome_to_who_waits() -> None:

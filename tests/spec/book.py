@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from . import layouts, machines, rulebook
+from .demands import demands
 from .rulebook import ROOT, Rule, rules
 from .table import Links
 
@@ -26,6 +27,7 @@ ORDER: Final = (
     "5-connection",
     "6-sessions",
     "7-cluster",
+    "interconnect",
     "example",
     "errors",
     "differences",
@@ -149,6 +151,8 @@ class Book:
                 return machines.drawing(block.args[0])
             case "decisions":
                 return machines.decisions(block.args[0], here)
+            case "demands":
+                return demands(block.body)
             case "policies":
                 return machines.policies(block.body)
             case _:

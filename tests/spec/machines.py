@@ -9,19 +9,36 @@ from dataclasses import replace
 from typing import Final
 
 from msgr.core import CLIENT, SERVER, Event, states
-from msgr.frame import Tag
-from msgr.payload import CONTROL, AuthRequestMore, Control, SessionReconnect
+from msgr.core.node import EXTENDED_CLIENT, EXTENDED_SERVER
+from msgr.frame import NodeTag, Tag, tag_name
+from msgr.payload import CONTROL, AuthRequestMore, Control, NodeControl, SessionReconnect
 from msgr.session import PeerSession, Policy, SessionTable, decide_ident, decide_reconnect
 from tests.core.pair import SERVER_AT
 from tests.core.reach import CLIENT_STEPS, SERVER_STEPS
 from tests.core.script import CLIENT as DIALLING
 from tests.core.script import CLIENT_IDENT, Script, State, request
 from tests.core.script import SERVER as ACCEPTING
+from tests.core.test_extended_table import EXTENDED, EXTENDED_ANSWERS
 from tests.core.test_table import ANSWERS, EXPECTED
 
 from .table import kept, link, table
 
-TABLES: Final[Mapping[str, Mapping[State, Mapping[Tag, object]]]] = {"client": CLIENT, "server": SERVER}
+_BETWEEN: Final[Mapping[str, tuple[State, ...]]] = {
+    "client": (states.AwaitCompressionDone, states.AwaitNodeHello, states.AwaitOwner, states.AwaitNodeVerdict),
+    "server": (states.AwaitCompressionRequest, states.AwaitNodeHello, states.AwaitOwner),
+}
+"""The states that the extension puts between, and the one before them."""
+
+TABLES: Final[Mapping[str, Mapping[State, Mapping[int, object]]]] = {
+    "client": CLIENT,
+    "server": SERVER,
+    "extended-client": {state: EXTENDED_CLIENT[state] for state in _BETWEEN["client"]},
+    "extended-server": {state: EXTENDED_SERVER[state] for state in _BETWEEN["server"]},
+}
+STEPS: Final[Mapping[str, Mapping[State, Mapping[str, str]]]] = {
+    **EXPECTED,
+    **{f"extended-{role}": rows for role, rows in EXTENDED.items()},
+}
 _ANSWERS: Final[Mapping[str, str]] = {
     "Accept()": "SERVER_IDENT, a new session",
     "Accept(stop=True)": "end that session and its connection; SERVER_IDENT, a new session",
@@ -54,8 +71,20 @@ def tags(here: Mapping[str, str], body: str) -> str:
         way = "both" if by_client and by_server else "client → server" if by_client else "server → client"
         taken = list(dict.fromkeys([*taken_in("server", tag), *taken_in("client", tag)]))
         payload = CONTROL[tag].__name__ if tag in CONTROL else "MessageHeader"
-        rows.append([str(int(tag)), link(tag.name, payload, here), way, ", ".join(taken)])
+        rows.append([str(int(tag)), link(tag_name(tag), payload, here), way, ", ".join(taken)])
     return "\n" + kept(["tag", "name", "direction", "taken in", "says"], rows, body, key=0) + "\n"
+
+
+def answers(role: str, state: State, tag: int) -> str:
+    """Return what answers a frame of this tag."""
+    if role in EXPECTED:
+        answer = ANSWERS.get((role, tag_name(tag)))
+        return answer.name if answer else ""
+    if state is states.AwaitOwner:
+        return ""
+    return ", ".join(
+        tag_name(answer) for answer in EXTENDED_ANSWERS.get((role.removeprefix("extended-"), tag_name(tag)), ())
+    )
 
 
 def state_table(role: str, here: Mapping[str, str], body: str) -> str:
@@ -63,13 +92,11 @@ def state_table(role: str, here: Mapping[str, str], body: str) -> str:
     rows = []
     for state, row in TABLES[role].items():
         for tag in row:
-            step = EXPECTED[role][state][tag.name]
+            step = STEPS[role][state][tag_name(tag)]
             rule = step.rpartition(" ")[2]
             following = f"the end ({link(rule, rule, here)})" if " " in step else f"`{step}`"
-            answer = ANSWERS.get((role, tag.name))
-            rows.append(
-                [f"`{state.__name__}` {tag.name}", answer.name if answer and " " not in step else "", following]
-            )
+            said = answers(role, state, tag) if " " not in step else ""
+            rows.append([f"`{state.__name__}` {tag_name(tag)}", said, following])
         if not row and state is not states.Ended:
             rows.append([f"`{state.__name__}` no frame", "", ""])
     return "\n" + kept(["state, and what it takes", "answer", "next state", "remarks"], rows, body, key=0) + "\n"
@@ -79,11 +106,13 @@ def drawing(role: str) -> str:
     """Return the state machine of an end as a diagram: the steps of the table, and those that were seen besides."""
     arrows: dict[tuple[str, str], list[str]] = {}
     steps = [
-        (state.__name__, EXPECTED[role][state][tag.name], tag) for state, row in TABLES[role].items() for tag in row
+        (state.__name__, EXPECTED[role][state][tag_name(tag)], tag)
+        for state, row in TABLES[role].items()
+        for tag in row
     ]
     order = [state.__name__ for state in TABLES[role]]
     for start, end, tag in sorted(dict.fromkeys([*steps, *seen(role)]), key=lambda step: order.index(step[0])):
-        arrows.setdefault((start, "[*]" if " " in end else end), []).append(tag.name)
+        arrows.setdefault((start, "[*]" if " " in end else end), []).append(tag_name(tag))
     first, second = list(TABLES[role])[:2]
     lines = [f"    [*] --> {first.__name__}: connected", f"    {first.__name__} --> {second.__name__}: banner"]
     lines += [f"    {start} --> {end}: {', '.join(names)}" for (start, end), names in arrows.items()]
@@ -110,7 +139,7 @@ class _Watched(Script):
     def __init__(self, role: str, state: State) -> None:
         session = PeerSession(Policy.lossless_peer(), (SERVER_AT,))
         session.client_cookie, session.server_cookie, session.connect_seq = COOKIE, 7, 1
-        self.steps: list[tuple[str, str, Tag]] = []
+        self.steps: list[tuple[str, str, Tag | NodeTag]] = []
         if role == "client":
             super().__init__(DIALLING, session=session if state is states.AwaitReconnectOk else None)
         else:
@@ -118,14 +147,14 @@ class _Watched(Script):
             sessions.register(session)
             super().__init__(ACCEPTING, sessions=sessions)
 
-    def say(self, *payloads: Control) -> list[Event]:
+    def say(self, *payloads: Control | NodeControl) -> list[Event]:
         before = type(self.end.state).__name__
         events = super().say(*payloads)
         self.steps.append((before, type(self.end.state).__name__, payloads[0].tag))
         return events
 
 
-def seen(role: str) -> Iterator[tuple[str, str, Tag]]:
+def seen(role: str) -> Iterator[tuple[str, str, Tag | NodeTag]]:
     """Yield the steps that lead an end into each of its states, and those that it takes besides."""
     for state, ways in (CLIENT_STEPS if role == "client" else SERVER_STEPS).items():
         for payload in (None, *MORE_STEPS.get((role, state), ())):

@@ -151,6 +151,7 @@ def last_cells(name: str) -> Iterator[tuple[str, str]]:
 
 
 def test_a_difference_has_a_rule_and_a_mark() -> None:
+    """Demand 74t."""
     rows = [*last_cells("differences.md"), *last_cells("implementations.md")]
     assert {head for head, _ in rows} == {"rule", "how known"}
     for head, cell in rows:

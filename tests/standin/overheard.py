@@ -17,7 +17,7 @@ from msgr.auth.cephx.structs import Framed, ServiceTicket, SessionReply
 from msgr.auth.request import Request, is_for_service
 from msgr.core import Limits
 from msgr.frame import Frame, FrameDecoder, Mode, Revision, Tag, crc_mode, secure_mode
-from msgr.payload import AuthDone, AuthRequest, Banner, Control, MessageHeader, banner, of_frame
+from msgr.payload import AuthDone, AuthRequest, Banner, Control, MessageHeader, NodeControl, banner, of_frame
 from msgr.session import Message
 from msgr.session.message import open_message
 
@@ -33,7 +33,7 @@ class SentMessage:
     message: Message
 
 
-Said: TypeAlias = Banner | Control | SentMessage
+Said: TypeAlias = Banner | Control | NodeControl | SentMessage
 S = TypeVar("S", bound=Said)
 
 

@@ -110,6 +110,7 @@ async def test_a_stall_is_outlived() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_session_outlives_every_kind_of_chaos(seed: int) -> None:
+    """Demand 99."""
     chaos = Chaos(
         seed=seed,
         cut_every=30_000,

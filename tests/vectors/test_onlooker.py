@@ -35,6 +35,9 @@ NOT_SEEN: Final = {
     "no-common": "a refusal within the rules",
     "told-to-wait": "a refusal within the rules",
     "unknown-client": "a refusal within the rules",
+    "node-rejected": "whom a node lets in is the ends' affair",
+    "node-hello-": "what nodes say is the ends' affair",
+    "node-private": "which frame comes when is the ends' affair",
     "done-payload": "what method none says is the ends' affair",
 }
 """Of refused transcripts, places in their ids that a listener does not see, and why."""

@@ -37,6 +37,7 @@ def failing(vector: Vector, **changes: Any) -> str | None:
 
 @each("handshake", "session", "overheard")
 def test_transcript(vector: Vector) -> None:
+    """Demand 74p."""
     check(vector)
 
 

@@ -12,6 +12,7 @@ from msgr.errors import AuthRefused, FeaturesMissing, MsgrError, PeerError, Shor
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    """Demand 94."""
     drawn: dict[str, str] = {}
     above: list[str] = []
     for line in (errors.__doc__ or "").splitlines():

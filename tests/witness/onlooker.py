@@ -21,6 +21,8 @@ TAGS = (
     *("KEEPALIVE2", "KEEPALIVE2_ACK", "ACK", "COMPRESSION_REQUEST", "COMPRESSION_DONE"),
 )
 """The names of the tags by their number."""
+PRIVATE = {0xC0: "NODE_HELLO", 0xC1: "NODE_ACCEPT", 0xC2: "NODE_REJECT"}
+"""Where both banners have bit 48, and nowhere else."""
 TO_A_MONITOR = 10
 KINDS = {1: "mon", 2: "mds", 4: "osd", 8: "client", 16: "mgr"}
 ALGORITHMS = {1: "snappy", 2: "zlib"}
@@ -31,9 +33,13 @@ def key_of(text: str) -> Key:
     return Bytes(b64decode(text)).key()
 
 
+def name_of(tag: int) -> str:
+    return PRIVATE.get(tag) or TAGS[tag]
+
+
 def described(seen: Seen) -> dict[str, object]:
     """A frame as vectors write it down; a banner has no tag."""
-    frame: dict[str, object] = {"name": TAGS[seen.tag], "tag": seen.tag or None}
+    frame: dict[str, object] = {"name": name_of(seen.tag), "tag": seen.tag or None}
     frame |= {"compressed": True} if seen.compressed else {}
     return frame | {"segments": [part.hex() for part in seen.segments]}
 
@@ -88,9 +94,10 @@ class Onlooker:
                 self.readers[end].revision = "2.0"
 
     def _understand(self, sender: str, frame: Seen) -> None:
-        if not 0 < frame.tag < len(TAGS):
+        private = frame.tag in PRIVATE and all(banner[16] & 1 for banner in self.banners.values())
+        if not private and not 0 < frame.tag < len(TAGS):
             raise Wrong("a tag")
-        said = getattr(self, f"_{TAGS[frame.tag].lower()}", None)
+        said = getattr(self, f"_{name_of(frame.tag).lower()}", None)
         if not self.mode and frame.tag != 7:
             self.said[sender] += frame.raw
         if said is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from struct import pack
 from typing import Any
 
+from . import nodes
 from .encoder import address_vector, blob, legacy, modern, sockaddr, vec32
 from .topic import Topic, Vector, invalid, topic, valid
 from .values import LOCAL, V4, parts
@@ -176,6 +177,7 @@ def payloads() -> Iterator[Vector]:
             yield invalid(f"{NAMES[tag]}-cut", "WIRE-1", wire[:-1], "ShortRead", "Cut", tag=tag)
             yield invalid(f"{NAMES[tag]}-nothing", "WIRE-1", b"", "ShortRead", "Cut", tag=tag)
     yield from lies()
+    yield from nodes.vectors()
 
 
 def not_sent() -> Iterator[Vector]:

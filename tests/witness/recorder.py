@@ -24,7 +24,7 @@ from msgr.wire import Octets
 
 from .compressors import deflate_packed, snappy_packed
 from .decoder import Seen
-from .onlooker import TAGS, Onlooker, described, key_of
+from .onlooker import TAGS, Onlooker, described, key_of, name_of
 
 Step = dict[str, Any]
 Change = Callable[[Seen], bytes]
@@ -208,7 +208,7 @@ class Recording:
             arrives = tampering.change(Seen(0, (wire,), wire))
             return self.look.read(sender, wire, heard=arrives), arrives
         frames = self.look.read(sender, wire)
-        found = next((frame for frame in frames if TAGS[frame.tag] == tampering.name), None)
+        found = next((frame for frame in frames if name_of(frame.tag) == tampering.name), None)
         if found is None:
             return frames, wire
         self.tampering = None

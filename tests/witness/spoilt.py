@@ -31,6 +31,11 @@ def segment(revision: str, index: int, content: bytes) -> Change:
     return change
 
 
+def as_tag(revision: str, tag: int) -> Change:
+    """The same payload behind another tag, with checksums that fit."""
+    return lambda seen: crc_frame(revision, tag, [seen.segments[0]])
+
+
 def bit(place: int) -> Change:
     """One bit the other way in a byte, and nothing made anew; counted from the end where it is negative."""
     return lambda seen: flipped(seen.raw, 8 * (place % len(seen.raw)))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from struct import pack
+from types import MappingProxyType
 from typing import Any
 
-from . import spoilt
+from msgr.vectors.world import ENDS
+
+from . import nodes, spoilt
 from .recorder import Act, Asks, Recorder, Sends, Talks, Tampering, Waits, message
 from .sealing import key
 from .topic import Topic, Vector, topic
@@ -29,7 +32,11 @@ CONNECTION = (
 
 def topics() -> list[Topic]:
     return [
-        topic("handshake", f"Whole handshakes. {CONNECTION}", [*handshakes(), *spoilt_handshakes()]),
+        topic(
+            "handshake",
+            f"Whole handshakes. {CONNECTION}",
+            [*handshakes(), *both_dial(), *node_handshakes(), *spoilt_handshakes(), *spoilt_node_handshakes()],
+        ),
         topic(
             "session",
             f"Whole sessions, over one connection or several. {CONNECTION}",
@@ -121,6 +128,65 @@ def handshakes() -> Iterator[Vector]:
     yield recorded("handshake-no-compression-is-agreed", "COMPRESSION-3", told)
 
 
+def both_dial() -> Iterator[Vector]:
+    for revision in ALL:
+        told = setup(revision=revision, policies=("lossless_peer", "lossless_peer"), address=LISTENS, dials=True)
+        yield recorded(f"handshake-simultaneous-open-{revision}", "SIMOPEN-1", told)
+
+
+def extended(
+    method: str, mode: str, revision: str = "2.1", *, instead: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """What both ends are told that offer the extension; `instead` has what one is told instead, or None."""
+    told = setup(method, mode, revision)
+    for end, host in (("client", "dials.example"), ("server", "accepts.example")):
+        told[end]["node"] = {"hello": nodes.SILENT | {"cluster": "prod", "node": "7", "host": host}, "rejects": None}
+        if end in instead:
+            told[end]["node"] = instead[end]
+    return told
+
+
+def rejecting(host: str, kind: int, rule: str, reason: str) -> dict[str, Any]:
+    rejects = {"kind": kind, "rule": rule, "reason": reason}
+    return {"hello": nodes.SILENT | {"cluster": "test", "host": host}, "rejects": rejects}
+
+
+def node_handshakes() -> Iterator[Vector]:
+    for method, mode, revision in keyed():
+        told = extended(method, mode, revision)
+        yield recorded(f"handshake-node-{method}-{mode}-{revision}", "NODE-2", told, "Extended")
+    for end in ("client", "server"):
+        told = extended("aes256k", "secure", instead={end: None})
+        yield recorded(f"handshake-node-the-{end}-does-not-offer-it", "NODE-1", told, "Extended")
+    padded = {"hello": nodes.SILENT | {"padding_wanted": 3000, "padding": "a5" * 1000}, "rejects": None}
+    yield recorded(
+        "handshake-node-padding", "NODE-11", extended("aes256k", "secure", instead={"client": padded}), "Extended"
+    )
+    zlib = extended("aes", "secure")
+    zlib["client"]["compression"] = zlib["server"]["compression"] = {"algorithms": ["zlib"], "minimum": 0}
+    yield recorded("handshake-node-behind-compression", "NODE-2", zlib, "Extended", "Compressed")
+
+
+def spoilt_node_handshakes() -> Iterator[Vector]:
+    foreign = "cluster prod is not one of test"
+    for end, rule, kind, reason in (("server", "NODE-3", 1, foreign), ("client", "NODE-5", 2, "nine was meant")):
+        for method, mode in (("none", "crc"), ("aes256k", "secure")):
+            told = extended(method, mode, instead={end: rejecting(f"{end}.example", kind, rule, reason)})
+            yield spoilt_once(f"handshake-node-rejected-by-{end}-{method}", told, None, "Refused", "Extended")
+    cut = spoilt.payload("2.1", lambda said: said[:-1])
+    for end in ENDS:
+        told = extended("none", "crc")
+        tampering = Tampering(end, "NODE_HELLO", cut)
+        yield spoilt_once(f"handshake-node-hello-cut-at-the-{end}", told, tampering, "Cut", "Extended")
+    removed = Tampering("client", "BANNER", lambda seen: seen.raw[:16] + b"\0" + seen.raw[17:])
+    told = extended("aes256k", "secure")
+    yield spoilt_once("handshake-node-bit-removed", told, removed, "Downgrade", "Extended")
+    turned = spoilt.as_tag("2.1", nodes.HELLO)
+    told = extended("none", "crc", instead={"server": None})
+    early = Tampering("server", "COMPRESSION_DONE", turned)
+    yield spoilt_once("handshake-node-private-frame-without-the-bit", told, early, "Forged", "Extended")
+
+
 def spoilt_handshakes() -> Iterator[Vector]:
     for method, mode, revision in (("aes256k", "secure", "2.1"), ("aes", "secure", "2.0"), ("aes256k", "crc", "2.1")):
         for place, flag, tampering in (*spoilt.of_handshakes(revision), *spoilt.behind_it(mode, revision)):
@@ -192,6 +258,8 @@ def sessions() -> Iterator[Vector]:
     yield dropped()
     yield from compressed()
     yield unprotected()
+    told = extended("aes256k", "secure")
+    yield recorded("session-node-aes256k-secure-2.1", "NODE-2", told, "Extended", acts=chat())
 
 
 def replayed(ident: str, told: dict[str, Any]) -> Vector:

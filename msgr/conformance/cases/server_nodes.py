@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ...frame import Frame, NodeTag
-from ...payload import ClientIdent, NodeAccept, NodeHello, NodeReject, RejectKind, to_frame
+from ...payload import ClientIdent, NodeAccept, NodeHello, NodeReject, PartHeader, RejectKind, to_frame
+from ...session import Message
 from ..case import registrar
 from ..dialling import Dialling, Stage
 from ..nodes import NOT_OFFERED, introduced, introduction, offers, takes_rejection
@@ -16,6 +17,8 @@ from ..verdict import NotJudged, Role, Violation
 case = registrar(Role.SERVER, "nodes")
 
 _FOREIGN: Final = "msgr-conform-foreign"
+_WHOLE: Final = 10_000
+"""Bytes of a message that goes in parts."""
 
 
 async def meet(peer: Dialling) -> NodeHello:
@@ -131,3 +134,47 @@ async def rejection_is_final(peer: Dialling) -> None:
 async def strange_cookie(peer: Dialling) -> None:
     await peer.send(introduction(await meet(peer), purpose=1, cookie=peer.terms.dice(16)))
     await takes_rejection(peer, what="as nobody knows the cookie")
+
+
+def _part(offset: int, front: bytes, channel: int = 3) -> Frame:
+    return Frame(NodeTag.MESSAGE_PART, (PartHeader(channel=channel, offset=offset).encode(), front))
+
+
+async def _takes_parts(peer: Dialling) -> NodeHello:
+    """Begin a session with a peer that takes messages in parts."""
+    theirs = await meet(peer)
+    require(theirs.part_limit > 2 * _WHOLE, "the node takes no parts")
+    await peer.send(introduction(theirs))
+    await peer.expect(NodeAccept)
+    await peer.identify()
+    return theirs
+
+
+@case("CHANNEL-4", says="A message in parts is taken, and another channel's comes between.")
+async def parts(peer: Dialling) -> None:
+    await _takes_parts(peer)
+    message = Message(type=2, front=bytes(_WHOLE), channel=3)
+    await peer.send_frame(_part(0, bytes(4096)))
+    await peer.send_frame(Message(type=2, channel=4).to_frame(seq=1, ack_seq=0, extended=True))
+    await peer.send_frame(_part(4096, bytes(4096)))
+    await peer.send_frame(message.to_frame(seq=2, ack_seq=0, extended=True, start=8192))
+    await peer.lives()
+
+
+@case(
+    "CHANNEL-4",
+    says="A part that does not follow is refused.",
+    each={"gap": 4097, "overlap": 4095, "anew": 0},
+)
+async def part_out_of_order(peer: Dialling, offset: int) -> None:
+    await _takes_parts(peer)
+    await peer.send_frame(_part(0, bytes(4096)))
+    await peer.send_frame(_part(offset, bytes(4096)))
+    await peer.refuses()
+
+
+@case("CHANNEL-5", says="A part that is too small, or too large, is refused.", each={"small": 4095, "large": 1048577})
+async def part_of_another_size(peer: Dialling, size: int) -> None:
+    await _takes_parts(peer)
+    await peer.send_frame(_part(0, bytes(size)))
+    await peer.refuses()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,7 @@ from msgr.testing import HandClock, Probes
 
 from .. import raw
 from ..leaks import reaches, until
-from ..world import ADMIN, BOUND, KEYRING, address, echoing, is_served, port
+from ..world import ADMIN, BOUND, KEYRING, address, dialled, echoing, is_served, keyring, port
 from .visitors import call
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
@@ -67,6 +68,7 @@ async def test_a_late_handshake_tells_how_the_listener_does(
         await until(lambda: server.stats.late == 3)
     assert (
         "127.0.0.1: no session: no session after 0.27 s: in AwaitBanner, after 0 bytes [LIMIT-3] "
+        "(transient; incoming, in AwaitBanner, 0 bytes received, 26 sent) "
         "(3 handshakes under way, from 1 hosts, the oldest for 0.3 s; 3 accepted, 0 ready, 1 failed (1 late, "
         "0 displaced); 0 wait in the kernel)"
     ) in caplog.text
@@ -110,3 +112,19 @@ async def test_limits_of_one_place(flood: list[socket.socket]) -> None:
         await until(lambda: server.stats.failed == 4)
         assert list(map(raw.is_open, flood)) == [False] * 4 + [True]
         await is_served(server)
+
+
+async def test_a_recovery_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Demand 31: after handshakes that failed, the first session from that host is told of, with what was muted."""
+    caplog.set_level(logging.INFO, "msgr.net.acceptor")
+    async with echoing() as server:
+        for _ in range(3):
+            with pytest.raises(msgr.MsgrError):
+                async with dialled(server, name="client.nobody", auth=keyring("client.nobody")):
+                    pass
+        await until(lambda: server.stats.failed == 3)
+        for _ in range(2):
+            await is_served(server)
+    told = [record.__dict__["msgr"] for record in caplog.records if "msgr" in record.__dict__]
+    assert [line["event"] for line in told] == ["no-session", "no-session-over"]
+    assert told[1]["muted"] == 2
