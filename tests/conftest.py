@@ -19,7 +19,18 @@ settings.load_profile("house")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HERE: Final = Path(__file__).parent
-SLOW: Final = ("capture", "conformance", "dissector", "doctor", "interop", "lab", "standin", "cli/test_mon.py")
+SLOW: Final = (
+    "bench",
+    "capture",
+    "conformance",
+    "dissector",
+    "doctor",
+    "interop",
+    "lab",
+    "net/accept",
+    "standin",
+    "cli/test_mon.py",
+)
 """Rooms whose tests start daemons, or wait for what does not come: the quick suite leaves them out as a whole."""
 
 

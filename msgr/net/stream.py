@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -151,7 +152,8 @@ class SocketStream:
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError as error:
-            raise _lost(error) from error
+            if error.errno != errno.ENOTCONN:  # else both ends have finished; what else happened, the reader hears
+                raise _lost(error) from error
         return True
 
     async def part(self) -> None:
