@@ -288,9 +288,9 @@ class Connection(Machine):
         if isinstance(self._state, Ready):
             try:
                 budget = _WRITE_BATCH if context.config.channels is None else _SHARED_BATCH
-                traffic = self._state.session.traffic
-                while budget > 0 and not self._paused and (frame := traffic.next_frame()) is not None:
-                    budget -= context.transport.send(frame)
+                traffic, transport, gate = self._state.session.traffic, context.transport, self._gate
+                while budget > 0 and (gate is None or not gate.closed) and (frame := traffic.next_frame()) is not None:
+                    budget -= transport.send(frame)
             except ConnectionLost as error:  # the nonces are used up
                 self._end(error)
         return context.transport.data_to_send()
@@ -366,7 +366,3 @@ class Connection(Machine):
         if not isinstance(self._state, Ready):
             raise StateError(f"cannot {what} {self._where()}")
         return self._state
-
-    @property
-    def _paused(self) -> bool:
-        return self._gate is not None and self._gate.closed

@@ -17,7 +17,7 @@ Slots beyond the number of segments are sent as zeros and not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import le
 from struct import Struct
@@ -34,6 +34,7 @@ _FIELDS: Final = Struct(_LAYOUT.format.removesuffix("I"))
 """All but the checksum."""
 
 MAX_SEGMENTS: Final = 4
+ALIGNMENTS: Final = (8, 8, 8, 4096)
 COMPRESSED: Final = 1
 
 
@@ -63,19 +64,16 @@ class FrameLimits:
 
 def pack(tag: int, lengths: Sequence[int], compressed: bool) -> bytes:
     """Return the 32 bytes that begin a frame, checksum included (FRAME-2, FRAME-3)."""
-    slots = _SLOTS[len(lengths)]
-    head = _FIELDS.pack(tag, len(lengths), *slots(*lengths), COMPRESSED if compressed else 0, 0)
+    count = len(lengths)
+    flags = COMPRESSED if compressed else 0
+    if count == MAX_SEGMENTS:  # a message with data, of which there are most
+        a, b, c, d = lengths
+        w, x, y, z = ALIGNMENTS
+        head = _FIELDS.pack(tag, count, a, w, b, x, c, y, d, z, flags, 0)
+    else:
+        slots = [part for pair in zip(lengths, ALIGNMENTS, strict=False) for part in pair]
+        head = _FIELDS.pack(tag, count, *slots, *[0] * (2 * (MAX_SEGMENTS - count)), flags, 0)
     return head + checksum(head, PREAMBLE_SEED).to_bytes(4, "little")
-
-
-# Lengths and alignments of the segments, by how many there are, as they stand in the preamble.
-_SLOTS: Final[tuple[Callable[..., tuple[int, ...]], ...]] = (
-    lambda: (0, 0, 0, 0, 0, 0, 0, 0),
-    lambda a: (a, 8, 0, 0, 0, 0, 0, 0),
-    lambda a, b: (a, 8, b, 8, 0, 0, 0, 0),
-    lambda a, b, c: (a, 8, b, 8, c, 8, 0, 0),
-    lambda a, b, c, d: (a, 8, b, 8, c, 8, d, 4096),
-)
 
 
 class Preamble(NamedTuple):

@@ -68,12 +68,16 @@ def _pad(segments: Iterable[Octets], tail: bytes = b"") -> list[Octets]:
     return pieces
 
 
-def _cut(plain: memoryview, lengths: Iterable[int]) -> list[Octets]:
+def _cut(plain: bytes | memoryview, lengths: Iterable[int]) -> list[Octets]:
     segments: list[Octets] = []
     start = 0
     for length in lengths:
-        segments.append(own(plain[start : start + length]) if length else b"")
-        start += (length + _BLOCK - 1) & -_BLOCK
+        if length:
+            segment = plain[start : start + length]
+            segments.append(segment if isinstance(segment, bytes) else own(segment))
+            start += (length + _BLOCK - 1) & -_BLOCK
+        else:
+            segments.append(b"")
     return segments
 
 
@@ -135,10 +139,10 @@ class SecureMode:
         except InvalidTag:
             raise _tampered(what) from None
 
-    def _decrypt_all(self, sealed: memoryview, what: str) -> memoryview:
+    def _decrypt_all(self, sealed: memoryview, what: str) -> bytes | memoryview:
         """Decrypt a text, in place where it is large and our own."""
         if len(sealed) < LARGE or sealed.readonly:
-            return memoryview(self._decrypt(sealed, what))
+            return self._decrypt(sealed, what)
         context = Cipher(self._key, GCM(self._receive.next())).decryptor()
         return _finish(context, sealed, what)
 
@@ -188,7 +192,7 @@ class SecureRev0(SecureMode):
         """Decrypt the rest and verify it all."""
         assert isinstance(head, _OpenHead)
         if body.readonly:
-            plain = memoryview(head.context.update(body[:-_TAG_SIZE]))
+            plain: bytes | memoryview = head.context.update(body[:-_TAG_SIZE])
             try:
                 head.context.finalize_with_tag(bytes(body[-_TAG_SIZE:]))
             except InvalidTag:
@@ -230,7 +234,9 @@ class SecureRev1(SecureMode):
         first = lengths[0]
         size = _padded(first) - _INLINE_SIZE + _TAG_SIZE if first > _INLINE_SIZE else 0
         if len(lengths) > 1:
-            size += sum([_padded(length) for length in lengths[1:]]) + _BLOCK + _TAG_SIZE
+            size += _BLOCK + _TAG_SIZE
+            for length in lengths[1:]:
+                size += (length + _BLOCK - 1) & -_BLOCK
         return Head(frame, size, True, plain[preamble.SIZE : preamble.SIZE + min(first, _INLINE_SIZE)])
 
     def open_body(self, head: Head, body: memoryview) -> Frame:
