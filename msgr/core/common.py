@@ -132,7 +132,7 @@ def on_message(ctx: Context[Config], state: Ready, frame: Frame) -> State:
     session.met = True
     message = session.traffic.receive(frame)
     if message is not None:
-        ctx.events.append(MessageReceived(message))
+        ctx.emit(MessageReceived(message))
     return state
 
 

@@ -36,7 +36,7 @@ from ..wire import AddressType, EntityAddr, Octets, Timestamp
 from .admission import Later, Verdict
 from .client import CLIENT
 from .config import ClientConfig, Limits, ServerConfig
-from .context import ClientContext, Context, Ends
+from .context import NO_EVENTS, ClientContext, Context, Ends
 from .events import Event
 from .gate import Direction, Gate
 from .liveness import Verdict as Judgement
@@ -322,7 +322,12 @@ class Connection(Machine):
     def next_event(self) -> Event | None:
         """Return the next thing that happened, or None."""
         events = self._context.events
-        return events.popleft() if events else None
+        if not events:
+            return None
+        event = events.popleft()
+        if not events:
+            self._context.events = NO_EVENTS
+        return event
 
     @property
     def next_deadline(self) -> float | None:

@@ -314,8 +314,11 @@ class Messenger:
             await keeper.run()
         finally:
             session.finish(None)
-            self._sessions.pop(session.core, None)
-            self._table.remove(session.core)
+            self._forget(session)
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.pop(session.core, None)
+        self._table.remove(session.core)
 
     def adopt(self, driver: Driver, ready: Connected) -> Session:
         """Return the session that goes on over the connection of `driver`: one that is there, or a new one."""
@@ -347,8 +350,13 @@ class Messenger:
             dialler = Dialler(config, endpoint, self._table, settings.runtime, self, self._broker)
             return await dialler.dial(session)
 
-        dice = settings.runtime.dice
-        self._start(session, Keeper(session, dial, settings.timeouts, self._log, persistent=True, dice=dice))
+        if core.policy.server and settings.timeouts.session is None:
+            # We never dial it, nor wait for it: a task that does nothing would cost more than all else of the session.
+            self._sessions[core] = session
+            session.on_over = self._forget
+        else:
+            dice = settings.runtime.dice
+            self._start(session, Keeper(session, dial, settings.timeouts, self._log, persistent=True, dice=dice))
         return session
 
     def _is_full(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -110,6 +110,8 @@ class Session:
         """Rings when anything happened: a message, room to send, a connection, the end."""
         self.wanted = Bell()
         """Rings when a connection is wanted, or wanted no longer."""
+        self.on_over: Callable[[Session], None] | None = None
+        """Called when the session has ended, where nobody else watches it."""
         self.driver: Carrier | None = None
         self.last_peer: Peer | None = None
         self._streams: dict[EventStream, None] = {}
@@ -369,6 +371,8 @@ class Session:
         self.wanted.ring()
         if driver is not None:
             driver.end(None)
+        if self.on_over is not None:
+            self.on_over(self)
 
     def _tell(self, event: SessionEvent) -> None:
         for stream in self._streams:

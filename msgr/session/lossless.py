@@ -163,6 +163,7 @@ class LosslessSession:
             raise PeerError(f"ACK of {seq}, {self.out_seq} messages were sent", rule="ACK-2")
         self._settle_up_to(self._sent, seq)
         if not self._sent:
+            self._sent = _NONE
             self._settle_up_to(self._replay, seq)
 
     def lose_connection(self) -> None:
