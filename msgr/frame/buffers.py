@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from typing import Final
 
-_KEPT: Final = 64 << 20
+_KEPT: Final = 32 << 20
 """Bytes that are kept at most, by all connections of the process together."""
 _LARGEST: Final = 16 << 20
 _UNHELD: Final = 2

@@ -41,8 +41,8 @@ def test_one_that_is_much_too_large_is_not_wasted() -> None:
 def test_what_is_kept_has_a_bound() -> None:
     buffers = Buffers()
     held = [buffers.take(8 << 20) for _ in range(20)]
-    assert sum(map(len, buffers._kept)) <= 64 << 20
+    assert sum(map(len, buffers._kept)) <= 32 << 20
     assert len({id(view.obj) for view in held}) == 20
     size = len(buffers.take(100 << 20))
     assert size == 100 << 20
-    assert sum(map(len, buffers._kept)) <= 64 << 20
+    assert sum(map(len, buffers._kept)) <= 32 << 20

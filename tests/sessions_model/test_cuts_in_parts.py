@@ -97,8 +97,9 @@ def test_cut_here_and_there(setup: Setup, way: Way) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("setup", EXTENDED, ids=str)
-def test_cut_at_every_byte(setup: Setup, way: Way) -> None:
-    cut_at(setup, way, stride=1)
+def test_cut_at_every_seventh_byte(setup: Setup, way: Way) -> None:
+    """Seven and the sixteen bytes of a block have nothing in common: every place in a block is cut at."""
+    cut_at(setup, way, stride=7)
