@@ -14,8 +14,29 @@ from typing import Final
 _KEPT: Final = 32 << 20
 """Bytes that are kept at most, by all connections of the process together."""
 _LARGEST: Final = 16 << 20
-_UNHELD: Final = 2
-"""What `sys.getrefcount` counts where nobody holds a buffer: the variable here, and its own argument."""
+
+
+def _oldest(kept: deque[bytearray]) -> tuple[bytearray, int]:
+    """Take out the buffer that was not asked for for the longest time, and count who refers to it."""
+    buffer = kept.popleft()
+    return buffer, sys.getrefcount(buffer)
+
+
+def _unheld() -> int:
+    """Return the count for one that nobody else refers to, which differs among Pythons; 0 where counts cannot tell."""
+    if not hasattr(sys, "getrefcount") or not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return 0
+    _, count = _oldest(deque([bytearray(1)]))
+    held = bytearray(1)
+    view = memoryview(held)
+    kept = deque([held])
+    del held
+    _, more = _oldest(kept)
+    view.release()
+    return count if more > count else 0
+
+
+_UNHELD: Final = _unheld()
 
 
 class Buffers:
@@ -30,10 +51,9 @@ class Buffers:
     def take(self, size: int) -> memoryview:
         """Return a buffer of `size` bytes, whose content is anything; it is free again when no view of it is left."""
         for _ in range(len(self._kept)):
-            buffer = self._kept.popleft()
-            fits = size <= len(buffer) <= 2 * size and sys.getrefcount(buffer) == _UNHELD
+            buffer, count = _oldest(self._kept)
             self._kept.append(buffer)
-            if fits:
+            if count == _UNHELD and size <= len(buffer) <= 2 * size:
                 return memoryview(buffer)[:size]
         fresh = bytearray(size)
         if size <= _LARGEST:
