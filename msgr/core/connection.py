@@ -164,6 +164,8 @@ class Connection(Machine):
 
     def filled(self, size: int, *, now: float) -> None:
         """Take note of so many bytes that came in, and were put into `space`."""
+        if isinstance(self._state, Ended | Parting):
+            return
         context = self._context
         context.now = context.liveness.heard = now
         context.transport.filled(size)

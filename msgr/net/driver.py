@@ -236,6 +236,8 @@ class Driver:
             self.end(error)
         if self._left or self.ended:
             self.work.ring()
+        elif self.session is not None and self.session.blocked:
+            self.session.changed.ring()  # there is room
 
     async def _write(self) -> None:
         while True:

@@ -110,6 +110,8 @@ class Session:
         """Rings when anything happened: a message, room to send, a connection, the end."""
         self.wanted = Bell()
         """Rings when a connection is wanted, or wanted no longer."""
+        self.blocked = 0
+        """How many tasks wait for messages to be written."""
         self.on_over: Callable[[Session], None] | None = None
         """Called when the session has ended, where nobody else watches it."""
         self.driver: Carrier | None = None
@@ -182,7 +184,7 @@ class Session:
         while traffic.held_bytes + traffic.outstanding * OVERHEAD >= self.limits.outbox and not self.over:
             if self._has_room_in(message.channel):
                 break
-            await self.changed.wait()
+            await self._until_written()
         self._check()
         receipt = self._queue(message, forward)
         self._queued += 1
@@ -204,6 +206,14 @@ class Session:
             self.finish(error)
             raise error
         return self._queue(message, forward)
+
+    async def _until_written(self) -> None:
+        """Wait until something happened; whoever writes then has to tell, even where it costs the reader a turn."""
+        self.blocked += 1
+        try:
+            await self.changed.wait()
+        finally:
+            self.blocked -= 1
 
     def _queue(self, message: Message, forward: Heir | None) -> Receipt:
         receipt = Receipt() if forward is None else ForwardedReceipt(forward)
@@ -291,7 +301,7 @@ class Session:
         try:
             with anyio.move_on_after(self.timeouts.close):
                 while not self.over and self.core.traffic.outstanding:
-                    await self.changed.wait()
+                    await self._until_written()
                 if self.driver is not None:
                     await self.driver.finish(linger=self.core.policy.lossy)
         finally:

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from msgr.core import ClientConfig, Limits, MessageReceived, states
+from msgr.core import ClientConfig, Closed, Limits, MessageReceived, states
 from msgr.errors import (
     ChecksumError,
     ConfigError,
@@ -265,3 +265,18 @@ def test_an_acknowledgement_is_something_to_send() -> None:
     assert script.end.has_output
     script.hear(Ack)
     assert not script.end.has_output
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_what_comes_into_a_body_after_the_end_is_dropped(role: str) -> None:
+    """A read may be under way into the place of a body when the connection ends."""
+    script = bring(role, states.Ready, Revision.REV1, Mode.CRC)
+    whole = script.seal(message(1, bytes(200_000)))
+    script.feed(whole[:1000])
+    space = script.end.space()
+    assert len(space) == len(whole) - 1000
+    space[:] = whole[1000:]
+    script.end.close()
+    script.end.filled(len(space), now=script.now)
+    assert [type(event) for event in script.collect()] == [Closed]
+    assert len(script.end.space()) == 0

@@ -10,13 +10,14 @@ import pytest
 
 import msgr
 from msgr import Limits, Message
+from msgr.net.driver import Driver
 from msgr.payload import Keepalive
 from msgr.wire import Timestamp
 
 from . import raw
 from .leaks import reaches, until
 from .streams import MemoryStream
-from .world import ADMIN, BOUND, LOOPBACK, address, dialled, is_served, memory_pair
+from .world import ADMIN, BOUND, LOOPBACK, address, dialled, is_served, memory_pair, pair
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -197,3 +198,23 @@ async def test_nobody_takes_the_sessions() -> None:
             for _ in range(3):
                 await (await anext(server)).send(Message(type=1))
             await until(lambda: ready == 3)
+
+
+async def test_who_waits_for_room_is_woken_whoever_makes_it() -> None:
+    """A message that answers what came in is written by its sender, with all that waits, and not by the writer."""
+
+    async def answer() -> None:
+        assert isinstance(near.driver, Driver)
+        near.driver._prompt = True  # as if something had come in
+        near.post(Message(type=1, tid=3))
+
+    async with pair(limits=Limits(outbox=300)) as (near, far):
+        with anyio.fail_after(BOUND):
+            await near.send(Message(type=1, tid=1))
+            async with anyio.create_task_group() as tasks:
+                # In one turn of the loop, and on asyncio in this order: the second one waits for room.
+                tasks.start_soon(near.send, Message(type=1, tid=2, front=bytes(100)))
+                tasks.start_soon(near.send, Message(type=1, tid=4))
+                tasks.start_soon(answer)
+            assert sorted([(await far.receive()).tid for _ in range(4)]) == [1, 2, 3, 4]
+        assert near.blocked == 0
