@@ -21,8 +21,8 @@ class Message:
 
     `tid` is for matching replies with requests; `version` and `compat_version` tell how the body is encoded, and from
     which decoder on it can be read; of two waiting messages, that with the higher `priority` goes first. `seq` is set
-    on messages that were received, whose segments of 64 KiB and more may be memoryviews: they are not copied out of what
-    they were read into. Ceph's daemons drop the connection over a `type` that they do not know.
+    on messages that were received, whose segments of 64 KiB and more may be memoryviews of what they were read into.
+    Ceph's daemons drop the connection over a `type` that they do not know.
 
     `channel` is one of 65,536 lines within the session, each of which keeps its order; it reaches a peer that has
     MSGR_EXT too, and no other (CHANNEL-1). Where the session shares its way out by `ChannelQuotas`, messages of one
