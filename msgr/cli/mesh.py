@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
 import anyio
 import typer
@@ -18,6 +18,9 @@ from rich.text import Text
 from ..mesh import Figures, Plan, Stage, run
 from .options import JsonOption
 from .report import FAILED, Report
+
+_COUNT: Final = 10
+"""Characters of a column of messages: wide enough for millions, so that the table does not move as they grow."""
 
 
 def mesh(
@@ -82,7 +85,7 @@ def _links(figures: Figures) -> Table:
     """Return who is connected to whom, and what each node counts."""
     table = Table("node", "cluster", "connected to", box=None, pad_edge=False)
     for name in ("sent", "delivered", "open", "failed", "refused"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", min_width=_COUNT if name in ("sent", "delivered") else None)
     for node in figures.nodes:
         failed = node.undelivered + node.unknown
         counts = (node.sent, node.delivered, node.sent - node.delivered - failed, failed, len(node.refused))

@@ -30,6 +30,8 @@ class Member:
         self.figures: NodeFigures | None = None
         self.done = False
         self.gone = False
+        self.begun = anyio.Event()
+        """Set when it listens, or has gone before it did."""
         self._process = process
 
     async def order(self, order: Order) -> None:
@@ -43,6 +45,7 @@ class Member:
         """Note what the process says."""
         if "listening" in report:
             self.address = report["listening"]
+            self.begun.set()
         else:
             self.figures = NodeFigures.of(report["figures"])
             self.done = report["done"]
@@ -70,10 +73,9 @@ class Crew:
                 begin = {"node": number, "keyring": self._keyring, "seed": self._plan.seed}
                 begin |= {"quotas": dict(self._plan.quotas), "cluster": cluster, "accepted": []}
                 await member.order(begin)
-                while not member.address:
-                    if member.gone:
-                        raise ConnectionLost(f"the process of node {number} ended before it listened")
-                    await anyio.sleep(0.01)
+                await member.begun.wait()
+                if not member.address:
+                    raise ConnectionLost(f"the process of node {number} ended before it listened")
                 yield member
                 tasks.cancel_scope.cancel()
         finally:
@@ -89,6 +91,7 @@ class Crew:
                 member.take(json.loads(each))
             self._changed()
         member.gone = True
+        member.begun.set()
         self._changed()
 
 

@@ -64,7 +64,8 @@ class Stream(Protocol):
 class SocketStream:
     """A connected, non-blocking stream socket, which this object owns.
 
-    It tries before it waits: a system call is made first, and readiness is awaited only when that would block.
+    It writes before it waits, and waits only when that would block. It reads at once where the last read may have left
+    something, and waits where that had emptied the socket.
     """
 
     __slots__ = ("_empty", "_reads", "_socket", "on_close")

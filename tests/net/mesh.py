@@ -99,17 +99,18 @@ async def answer(near: Session, far: Session, tid: int) -> None:
 async def mesh(*messengers: Messenger) -> AsyncIterator[anyio.abc.TaskGroup]:
     """Enter messengers, and hold a task group that is cancelled before they end."""
     with anyio.fail_after(2 * BOUND):
-        async with _all(messengers), quiet_tasks() as tasks:
+        async with entered(messengers), quiet_tasks() as tasks:
             yield tasks
             tasks.cancel_scope.cancel()
 
 
 @asynccontextmanager
-async def _all(messengers: tuple[Messenger, ...]) -> AsyncIterator[None]:
+async def entered(messengers: tuple[Messenger, ...]) -> AsyncIterator[None]:
+    """Enter messengers, one within the other."""
     if not messengers:
         yield
         return
-    async with messengers[0], _all(messengers[1:]):
+    async with messengers[0], entered(messengers[1:]):
         yield
 
 

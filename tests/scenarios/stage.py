@@ -13,6 +13,7 @@ from msgr.net.events import EventStream, SessionEvent
 from msgr.net.tasks import quiet_tasks
 from msgr.testing import Direction, Probes
 
+from ..net.mesh import entered
 from ..net.world import LOOPBACK, keyring
 
 LIMIT: Final = 20.0
@@ -94,15 +95,6 @@ async def echo(session: Session) -> None:
 async def scene(*messengers: Messenger) -> AsyncIterator[anyio.abc.TaskGroup]:
     """Enter messengers, each with the time of a scenario, and hold a task group that is cancelled before they end."""
     with anyio.fail_after(LIMIT):
-        async with _all(messengers), quiet_tasks() as tasks:
+        async with entered(messengers), quiet_tasks() as tasks:
             yield tasks
             tasks.cancel_scope.cancel()
-
-
-@asynccontextmanager
-async def _all(messengers: tuple[Messenger, ...]) -> AsyncIterator[None]:
-    if not messengers:
-        yield
-        return
-    async with messengers[0], _all(messengers[1:]):
-        yield
