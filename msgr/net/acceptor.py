@@ -17,7 +17,7 @@ from ..session import SessionTable
 from ..wire import Endpoint, EntityAddr
 from .bell import Bell
 from .dial import entity_addr
-from .driver import Driver, Host
+from .driver import Driver, Host, driver_of
 from .half_open import HalfOpen
 from .listener import Tally, accept_forever, waiting
 from .log import EventLog
@@ -155,7 +155,7 @@ class Acceptor:
             sessions=self._sessions,
             trace=self._runtime.trace,
         )
-        driver = Driver(connection, stream, config.limits, self._runtime, self._host)
+        driver = driver_of(connection, stream, config.limits, self._runtime, self._host)
         now = self._runtime.clock()
         connection.start(now=now, wall=self._runtime.wall())
         tasks.start_soon(self._host_one, driver, peer)

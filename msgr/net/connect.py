@@ -14,7 +14,7 @@ from ..errors import ConnectionLost
 from ..frame import Mode, Revision
 from ..session import ChannelQuotas, PeerSession, Policy
 from ..wire import Endpoint, EntityAddr, EntityName, EntityType
-from .driver import Driver
+from .driver import Driver, driver_of
 from .messenger import Messenger
 from .methods import ClientAuth, ServerAuth, client_methods, server_methods
 from .runtime import Runtime
@@ -138,7 +138,7 @@ async def accept(
 @asynccontextmanager
 async def drive(connection: Connection, stream: Stream, config: Config, runtime: Runtime) -> AsyncIterator[Session]:
     """Drive a connection that is started, and hold its session while the body runs; raises what ended the handshake."""
-    driver = Driver(connection, stream, config.limits, runtime, _OnlyOne(config))
+    driver = driver_of(connection, stream, config.limits, runtime, _OnlyOne(config))
     async with quiet_tasks() as tasks:
         tasks.start_soon(driver.run)
         while driver.session is None:

@@ -13,7 +13,7 @@ from ..session import SessionTable
 from ..wire import AddressType, Endpoint, EntityAddr
 from .broker import Broker, Permit
 from .dial import dial
-from .driver import Driver, Host
+from .driver import Driver, Host, driver_of
 from .runtime import Runtime
 from .session import Session
 from .stream import SocketStream, Stream
@@ -76,7 +76,7 @@ class Dialler:
             trace=runtime.trace,
         )
         connection.start(now=started, wall=runtime.wall())
-        return Driver(connection, stream, config.limits, runtime, host)
+        return driver_of(connection, stream, config.limits, runtime, host)
 
     async def _reach(self, permit: Permit | None) -> tuple[Stream, EntityAddr]:
         given, self.given = self.given, None

@@ -35,7 +35,9 @@ class Carrier(Protocol):
 
     connection: Connection
     runtime: Runtime
-    work: Bell
+
+    def wake(self) -> None:
+        """Take note that there is something to write, or room to read."""
 
     def flush(self) -> None:
         """Have what is queued written, at once if that is better."""
@@ -250,7 +252,7 @@ class Session:
         full = inbox.size >= self.limits.inbox
         message = inbox.pop()
         if full and self.driver is not None:
-            self.driver.work.ring()
+            self.driver.wake()
         return message
 
     def __aiter__(self) -> Self:
@@ -277,7 +279,7 @@ class Session:
         stamp = driver.connection.send_keepalive(now=driver.runtime.clock())
         ping = self.pings.setdefault(stamp, Ping())
         ping.waiting += 1
-        driver.work.ring()
+        driver.wake()
         try:
             while ping.round_trip is None:
                 self._check()
@@ -297,7 +299,7 @@ class Session:
         """
         self.closing = True
         if self.driver is not None:
-            self.driver.work.ring()
+            self.driver.wake()
         try:
             with anyio.move_on_after(self.timeouts.close):
                 while not self.over and self.core.traffic.outstanding:
@@ -344,9 +346,9 @@ class Session:
         displaced, self.driver = self.driver, driver
         self.last_peer = peer
         if displaced is not None:
-            displaced.work.ring()  # its connection has ended; it has not noticed
+            displaced.wake()  # its connection has ended; it has not noticed
         self._tell(SessionResumed(peer) if resumed else SessionConnected(peer))
-        driver.work.ring()
+        driver.wake()
 
     def detached(self, driver: Carrier, error: MsgrError | None) -> None:
         """Note that the connection of `driver` has ended. Does nothing where another one took its place."""

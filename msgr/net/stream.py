@@ -80,33 +80,45 @@ class SocketStream:
         self.on_close: Callable[[], None] | None = None
         """Called when the descriptor is given back."""
 
+    def fileno(self) -> int:
+        """Return the descriptor, for a loop to watch."""
+        return self._socket.fileno()
+
     async def receive(self) -> bytes:
         """Return what came in; no bytes mean that the other end finished. Cancelling loses nothing."""
         while True:
             await self._turn()
-            try:
-                data = self._socket.recv(_READ_SIZE)
-            except BlockingIOError:
-                self._empty = True
-            except OSError as error:
-                raise _lost(error) from error
-            else:
-                self._empty = len(data) < _READ_SIZE
+            data = self.receive_now()
+            self._empty = data is None or len(data) < _READ_SIZE
+            if data is not None:
                 return data
 
     async def receive_into(self, space: memoryview) -> int:
         """Put what came in into `space`, and return how much; nothing means that the other end finished."""
         while True:
             await self._turn()
-            try:
-                size = self._socket.recv_into(space)
-            except BlockingIOError:
-                self._empty = True
-            except OSError as error:
-                raise _lost(error) from error
-            else:
-                self._empty = size < len(space)
+            size = self.receive_into_now(space)
+            self._empty = size is None or size < len(space)
+            if size is not None:
                 return size
+
+    def receive_now(self) -> bytes | None:
+        """Return what came in, or None where nothing has; no bytes mean that the other end finished."""
+        try:
+            return self._socket.recv(_READ_SIZE)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise _lost(error) from error
+
+    def receive_into_now(self, space: memoryview) -> int | None:
+        """Put what came in into `space`, and return how much, or None where nothing has."""
+        try:
+            return self._socket.recv_into(space)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise _lost(error) from error
 
     async def _turn(self) -> None:
         """Wait until there is something to read; where there was all the time, let others have their turn as well."""
@@ -150,12 +162,16 @@ class SocketStream:
 
     async def finish(self) -> bool:
         """Tell the other end that nothing more is sent."""
+        self.finish_now()
+        return True
+
+    def finish_now(self) -> None:
+        """Tell the other end that nothing more is sent."""
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError as error:
             if error.errno != errno.ENOTCONN:  # else both ends have finished; what else happened, the reader hears
                 raise _lost(error) from error
-        return True
 
     async def part(self) -> None:
         """Close both directions: `finish` was all that there is to agree on."""

@@ -1,0 +1,216 @@
+"""What all drivers have in common; how they wait for their stream is told in `looped` and in `tasked`."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from typing import Final, Protocol
+
+from ...core import Closed, Connected, Connection, Event, KeepaliveAcked, Limits, MessageReceived, RemoteReset
+from ...core.states import Ended
+from ...errors import ConnectionLost, MsgrError
+from ...wire import Octets
+from ..bell import Bell
+from ..runtime import Runtime
+from ..session import Session
+from ..stream import Stream
+
+_BATCH: Final = 1 << 20
+"""Bytes that are worth a system call: with as many, nobody waits for more."""
+
+_log: Final = logging.getLogger("msgr.net.driver")
+
+
+class Host(Protocol):
+    """Who knows the sessions."""
+
+    def adopt(self, driver: Driver, ready: Connected) -> Session:
+        """Return the session that goes on over the connection of `driver`."""
+
+
+class Driver(ABC):
+    """Moves bytes between a connection and a stream until either ends.
+
+    The socket is not read while the inbox holds more than its limit, nor while the peer does not take what we answer:
+    so a peer that is faster than its user is held back by TCP, and nothing grows without bound.
+    """
+
+    def __init__(self, connection: Connection, stream: Stream, limits: Limits, runtime: Runtime, host: Host) -> None:
+        self.connection = connection
+        self.runtime = runtime
+        self.session: Session | None = None
+        """The session, once the handshake is over."""
+        self.error: MsgrError | None = None
+        """Why the connection ended, once it has, and if anything went wrong."""
+        self.changed = Bell()
+        """Rings when the handshake is over, and when the connection has ended."""
+        connection.woken = self.wake
+        if runtime.keylog is not None:
+            runtime.keylog.follow(connection, stream)
+        self._limits = limits
+        self._stream = stream
+        self._host = host
+        self._early: list[Event] = []
+        self._writing = False  # a write is under way
+        self._prompt = True  # what is sent next is likely to be waited for
+        self._left: list[Octets] = []
+        self._coalesce = 0.0
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
+
+    @abstractmethod
+    def wake(self) -> None:
+        """Take note that there is something to write, or room to read."""
+
+    @abstractmethod
+    def _stop_reading(self) -> None:
+        """Read no more: the connection has ended."""
+
+    @abstractmethod
+    def _set_timer(self) -> None:
+        """Take note that the connection has another deadline than before."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the connection is over."""
+        return isinstance(self.connection.state, Ended)
+
+    def end(self, error: MsgrError | None) -> None:
+        """End the connection now, if it has not ended; what is queued in it is lost."""
+        if isinstance(error, ConnectionLost):
+            self.connection.lose(error)
+        else:
+            if error is not None and self.error is None:
+                self.error = error
+            self.connection.close()
+        self._take_events()
+        self.wake()
+
+    async def finish(self, *, linger: bool) -> None:
+        """Wait until all is written, tell the peer that this was all; with `linger` wait until it has taken note."""
+        while not self.ended and (self._writing or self._left or self.connection.has_output):
+            await self.session_changed()
+        if self.ended:
+            return
+        try:
+            if not await self._stream.finish():
+                await self._part()
+        except ConnectionLost as error:
+            self.end(error)
+        while linger and not self.ended:
+            await self.session_changed()
+
+    async def _part(self) -> None:
+        """Close a stream whose ends can only close it together."""
+        await self._stream.part()
+        self.end(None)
+
+    async def session_changed(self) -> None:
+        """Wait until something happened to the session."""
+        assert self.session is not None
+        await self.session.changed.wait()
+
+    def flush(self) -> None:
+        """Have what is queued written: at once where it answers what came in, which saves a turn of the loop.
+
+        Only the first message after something came in goes alone; those that follow are written together.
+        """
+        if not self._prompt or self._left or self._coalesce:
+            self.wake()
+            return
+        self._prompt = False
+        pieces = self.connection.data_to_send()
+        try:
+            self._left = self._stream.send_now(pieces) if pieces else []
+        except ConnectionLost as error:
+            self.end(error)
+        if self._left or self.ended:
+            self.wake()
+        else:
+            self._tell_room()
+
+    def _take_events(self) -> None:
+        """Pass on what the connection reports."""
+        session = self.session
+        changed = False
+        while (event := self.connection.next_event()) is not None:
+            changed = True
+            if isinstance(event, MessageReceived):
+                if session is not None:
+                    session.deliver(event.message)
+            elif isinstance(event, Connected):
+                session = self.session = self._adopt(event)
+            elif isinstance(event, KeepaliveAcked):
+                if session is not None and (ping := session.pings.pop(event.stamp, None)) is not None:
+                    ping.round_trip = event.round_trip
+            elif isinstance(event, RemoteReset):
+                self._early.append(event)
+            elif isinstance(event, Closed):
+                self._note_end(event.error)
+        if changed and session is not None:
+            session.changed.ring()
+
+    def _adopt(self, ready: Connected) -> Session:
+        """Have the session go on over this connection."""
+        session = self.session = self._host.adopt(self, ready)
+        self._coalesce = session.timeouts.coalesce
+        if self._early:
+            session.was_reset(full=any(early.full for early in self._early if isinstance(early, RemoteReset)))
+        session.attached(self, ready.peer, resumed=ready.resumed)
+        self.changed.ring()
+        self._set_timer()
+        return session
+
+    def _note_end(self, error: MsgrError | None) -> None:
+        self.error = self.error or error
+        self._stop_reading()
+        self.changed.ring()
+        if self.session is not None:
+            self.session.detached(self, self.error)
+
+    def _came(self, data: bytes | int) -> None:
+        """Hand on what came in, or how much of it is in its place, and pass on what that brought about."""
+        now = self.runtime.clock()
+        try:
+            if isinstance(data, int):
+                self.connection.filled(data, now=now)
+            else:
+                self.connection.receive_data(data, now=now)
+        except Exception as fault:
+            # A method of authentication failed. That ended this connection, and must not end a server's others.
+            _log.exception("a fault ended a connection")
+            state = self.connection.state
+            if isinstance(state, Ended) and state.error is not None:
+                state.error.__cause__ = fault
+        self._after_reading()
+
+    def _finished(self) -> None:
+        """Take note that the other end sends nothing more."""
+        self.connection.receive_eof()
+        self._after_reading()
+
+    def _after_reading(self) -> None:
+        self._prompt = True
+        self._take_events()
+        self._tell_room()  # an acknowledgement is no event, but makes room
+        if self.connection.has_output:
+            self.wake()
+
+    def _tell_room(self) -> None:
+        """Wake those who wait for messages to be written, or for what was written to be acknowledged."""
+        session = self.session
+        if session is not None and (session.blocked or session.closing):
+            session.changed.ring()
+
+    def _has_too_much(self) -> bool:
+        session = self.session
+        full = session is not None and session.inbox.size >= self._limits.inbox and not session.closing
+        return full or self.connection.output_bytes > self._limits.outbox
+
+    def _is_little(self) -> bool:
+        """Whether more may be waited for before what there is gets written."""
+        connection, session = self.connection, self.session
+        size = connection.queued_bytes + connection.output_bytes
+        return connection.has_output and size < _BATCH and session is not None and not session.closing

@@ -1,0 +1,203 @@
+"""Drives a connection over a socket by callbacks of asyncio's loop.
+
+What comes in is handled where the loop finds it, so an answer is under way one turn of the loop and several switches of
+tasks earlier than with `tasked`; and an idle connection holds no tasks beside the one that it runs in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from ...core import Connection, Limits
+from ...core.states import Parting
+from ...errors import ConnectionLost
+from ...frame import LARGE
+from ..runtime import Runtime
+from ..stream import SocketStream
+from .base import Driver, Host
+
+_READS: Final = 16
+"""How many reads into one body may follow each other without a turn for others."""
+
+
+class LoopDriver(Driver):
+    """A driver that is called when there is something to do.
+
+    What a callback raises ends the connection, and is raised by `run`, as if it had come up there.
+    """
+
+    def __init__(
+        self, connection: Connection, stream: SocketStream, limits: Limits, runtime: Runtime, host: Host
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._socket = stream
+        self._descriptor = stream.fileno()
+        self._turn: asyncio.Handle | None = None  # what is due is done then
+        self._timer: asyncio.TimerHandle | None = None
+        self._waited = False  # for more to write together
+        self._fault: Exception | None = None
+        self._running = self._reads = self._writes = False
+        super().__init__(connection, stream, limits, runtime, host)
+
+    async def run(self) -> None:
+        """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
+        try:
+            self._running = True
+            self._set_timer()
+            self.wake()
+            while not self.ended and self._fault is None:
+                await self.changed.wait()
+            if self._fault is not None:
+                raise self._fault
+        finally:
+            self.end(None)
+            self._stop()
+            await self._stream.aclose()
+
+    def wake(self) -> None:
+        """Take note that there is something to write, or room to read."""
+        if self._turn is None and self._running:
+            self._turn = self._loop.call_soon(self._guard, self._do)
+
+    def _guard(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as fault:  # whatever it is: `run` raises it
+            self._fault = self._fault or fault
+            self._stop()
+            self.changed.ring()
+
+    def _stop(self) -> None:
+        """Be called no more."""
+        self._running = False
+        self._stop_reading()
+        self._stop_writing()
+        for handle in (self._turn, self._timer):
+            if handle is not None:
+                handle.cancel()
+        self._turn = self._timer = None
+
+    # Reading.
+
+    def _start_reading(self) -> None:
+        if not self._reads:
+            self._loop.add_reader(self._descriptor, self._guard, self._read)
+            self._reads = True
+
+    def _stop_reading(self) -> None:
+        if self._reads:
+            self._loop.remove_reader(self._descriptor)
+            self._reads = False
+
+    def _read(self) -> None:
+        """Read once, or what there is of a large body."""
+        for _ in range(_READS):
+            if not self._receive():
+                break
+        if self._reads and self._cannot_read():
+            self._stop_reading()
+
+    def _receive(self) -> bool:
+        """Read once; tells whether there is likely to be more that belongs to the same body."""
+        space = self.connection.space()
+        into_place = len(space) >= LARGE
+        try:
+            came = self._socket.receive_into_now(space) if into_place else self._socket.receive_now()
+        except ConnectionLost as error:
+            self.end(error)
+            return False
+        if came is None:
+            return False
+        if came:
+            self._came(came)
+        else:
+            self._finished()
+        return into_place and self._reads and bool(len(self.connection.space()))
+
+    def _cannot_read(self) -> bool:
+        """Whether reading rests; a turn follows that goes on with it."""
+        if self.connection.has_input:
+            self.wake()  # what is there is handled before more is read, and others have their turn
+            return True
+        return self._has_too_much()
+
+    def _go_on_reading(self) -> None:
+        if self._has_too_much():
+            return
+        if self.connection.has_input:
+            self._came(b"")
+        if not self.ended and not self._cannot_read():
+            self._start_reading()
+
+    # Writing.
+
+    def _do(self) -> None:
+        """Write what there is, as far as that goes, and read on where there is room."""
+        self._turn = None
+        if self._coalesce and not self._waited and self._is_little():
+            self._waited = True
+            self._turn = self._loop.call_later(self._coalesce, self._guard, self._do)
+            return
+        self._waited = False
+        if not self._writes:
+            self._write()
+        if self.ended:
+            self._take_events()
+        elif not self._reads:
+            self._go_on_reading()
+
+    def _write(self) -> None:
+        pieces, self._left = self._left or self.connection.data_to_send(), []
+        try:
+            self._left = self._socket.send_now(pieces) if pieces else []
+        except ConnectionLost as error:
+            self.end(error)
+            return
+        self._take_events()  # all nonces may have been used up
+        if self._left:
+            self._go_on_writing()
+            return
+        self._stop_writing()
+        if pieces and self.connection.has_output:
+            self.wake()  # who fills what was emptied has a turn: or channels would run dry in one go
+        elif isinstance(self.connection.state, Parting):
+            self._take_leave()
+        if pieces:
+            self._tell_room()
+
+    def _go_on_writing(self) -> None:
+        """Write again when there is room in the socket."""
+        if not self._writes:
+            self._loop.add_writer(self._descriptor, self._guard, self._write)
+            self._writes = True
+
+    def _stop_writing(self) -> None:
+        if self._writes:
+            self._loop.remove_writer(self._descriptor)
+            self._writes = False
+
+    def _take_leave(self) -> None:
+        """Tell a peer whose handshake failed that all is said: it need not wait for more, nor we for long (NODE-8)."""
+        self._set_timer()
+        try:
+            self._socket.finish_now()
+        except ConnectionLost as error:
+            self.end(error)
+
+    # The clock.
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self.connection.next_deadline
+        if deadline is not None and self._running:
+            self._timer = self._loop.call_later(deadline - self.runtime.clock(), self._guard, self._late)
+
+    def _late(self) -> None:
+        self.connection.handle_deadline(now=self.runtime.clock())
+        self._take_events()
+        self.wake()  # there may be a keepalive to write
+        self._set_timer()
