@@ -1,4 +1,4 @@
-"""The listening side: handshakes of fresh connections, each in a task of its own, all within bounds."""
+"""The listening side: handshakes of fresh connections, each driven for itself, all within bounds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 import anyio.abc
@@ -88,6 +89,7 @@ class Acceptor:
         self._runtime = runtime
         self._host = host
         self._half_open = HalfOpen[Driver](config.limits.half_open, config.limits.half_open_per_host)
+        self._driven: set[Driver] = set()
         self._over = Bell()
         """Rings when a handshake is over by itself."""
         self._listening: dict[socket.socket, Tally] = {}
@@ -116,15 +118,19 @@ class Acceptor:
             self._welcome(connected, sockaddr, tasks)
 
         tally = self._listening[listening] = Tally()
-        await accept_forever(
-            listening,
-            welcome,
-            full=full,
-            released=self.released,
-            pace=self._pace,
-            tally=tally,
-            clock=self._runtime.clock,
-        )
+        try:
+            await accept_forever(
+                listening,
+                welcome,
+                full=full,
+                released=self.released,
+                pace=self._pace,
+                tally=tally,
+                clock=self._runtime.clock,
+            )
+        finally:
+            for driver in tuple(self._driven):
+                driver.end(None)
 
     async def _pace(self) -> None:
         """Wait for a moment while there is no place for one more: one may come free without displacing anybody."""
@@ -158,7 +164,8 @@ class Acceptor:
         driver = driver_of(connection, stream, config.limits, self._runtime, self._host)
         now = self._runtime.clock()
         connection.start(now=now, wall=self._runtime.wall())
-        tasks.start_soon(self._host_one, driver, peer)
+        self._driven.add(driver)
+        driver.begin(tasks, partial(self._note_over, driver, peer))
         if (gone := self._half_open.add(driver, peer.host, now)) is not None:
             self._counts.displaced += 1
             oldest, why = gone
@@ -171,14 +178,12 @@ class Acceptor:
             return self.config
         return replace(self.config, addresses=(entity_addr(self._endpoint, connected.getsockname()),))
 
-    async def _host_one(self, driver: Driver, peer: EntityAddr) -> None:
-        try:
-            await driver.run()
-        finally:
-            if driver.session is None:
-                self._note_failure(driver, peer)
-            if self._half_open.discard(driver):
-                self._over.ring()
+    def _note_over(self, driver: Driver, peer: EntityAddr) -> None:
+        self._driven.discard(driver)
+        if driver.session is None:
+            self._note_failure(driver, peer)
+        if self._half_open.discard(driver):
+            self._over.ring()
 
     def _note_failure(self, driver: Driver, peer: EntityAddr) -> None:
         error = driver.error

@@ -27,6 +27,7 @@ from ..errors import (
 from .driver import Driver
 from .log import EventLog
 from .session import Session
+from .tasks import quiet_tasks
 
 Dial: TypeAlias = Callable[[Session], Awaitable[Driver]]
 """Makes a connection for a session and returns its driver, which does not run yet; raises MsgrError."""
@@ -70,7 +71,7 @@ class Keeper:
         if patience is None or self._session.core.policy.lossy:
             await self._keep()
             return
-        async with anyio.create_task_group() as tasks:
+        async with quiet_tasks() as tasks:
             tasks.start_soon(self._watch, patience, tasks.cancel_scope)
             await self._keep()
             tasks.cancel_scope.cancel()
@@ -138,7 +139,7 @@ class Keeper:
             driver = await self._dial(self._session)
         except MsgrError as error:
             return error
-        async with anyio.create_task_group() as tasks:
+        async with quiet_tasks() as tasks:
             tasks.start_soon(self._while_wanted, driver)
             await driver.run()
             tasks.cancel_scope.cancel()

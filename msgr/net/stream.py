@@ -181,6 +181,11 @@ class SocketStream:
         """Close both directions at once, and wake who waits for them."""
         if self._socket.fileno() >= 0:
             anyio.notify_closing(self._socket)
+            self.close_now()
+
+    def close_now(self) -> None:
+        """Close both directions at once, where nobody waits for them."""
+        if self._socket.fileno() >= 0:
             self._socket.close()
             if self.on_close is not None:
                 self.on_close()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Final, Protocol
+
+from anyio.abc import TaskGroup
 
 from ...core import Closed, Connected, Connection, Event, KeepaliveAcked, Limits, MessageReceived, RemoteReset
 from ...core.states import Ended
@@ -35,6 +38,22 @@ class Driver(ABC):
     so a peer that is faster than its user is held back by TCP, and nothing grows without bound.
     """
 
+    __slots__ = (
+        "_coalesce",
+        "_early",
+        "_host",
+        "_left",
+        "_limits",
+        "_prompt",
+        "_stream",
+        "_writing",
+        "changed",
+        "connection",
+        "error",
+        "runtime",
+        "session",
+    )
+
     def __init__(self, connection: Connection, stream: Stream, limits: Limits, runtime: Runtime, host: Host) -> None:
         self.connection = connection
         self.runtime = runtime
@@ -59,6 +78,13 @@ class Driver(ABC):
     @abstractmethod
     async def run(self) -> None:
         """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
+
+    @abstractmethod
+    def begin(self, tasks: TaskGroup, over: Callable[[], None]) -> None:
+        """Drive the connection in the background, and call `over` when the stream is closed.
+
+        What `run` would raise is raised in `tasks`. Whoever begins it calls `end` when they are cancelled.
+        """
 
     @abstractmethod
     def wake(self) -> None:

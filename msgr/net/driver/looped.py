@@ -10,9 +10,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from anyio.abc import TaskGroup
+
 from ...core import Connection, Limits
 from ...core.states import Parting
-from ...errors import ConnectionLost
+from ...errors import ConnectionLost, MsgrError
 from ...frame import LARGE
 from ..runtime import Runtime
 from ..stream import SocketStream
@@ -28,9 +30,25 @@ class LoopDriver(Driver):
     What a callback raises ends the connection, and is raised by `run`, as if it had come up there.
     """
 
+    __slots__ = (
+        "_descriptor",
+        "_fault",
+        "_loop",
+        "_over",
+        "_reads",
+        "_running",
+        "_socket",
+        "_tasks",
+        "_timer",
+        "_turn",
+        "_waited",
+        "_writes",
+    )
+
     def __init__(
         self, connection: Connection, stream: SocketStream, limits: Limits, runtime: Runtime, host: Host
     ) -> None:
+        super().__init__(connection, stream, limits, runtime, host)
         self._loop = asyncio.get_running_loop()
         self._socket = stream
         self._descriptor = stream.fileno()
@@ -38,15 +56,14 @@ class LoopDriver(Driver):
         self._timer: asyncio.TimerHandle | None = None
         self._waited = False  # for more to write together
         self._fault: Exception | None = None
+        self._tasks: TaskGroup | None = None
+        self._over: Callable[[], None] | None = None
         self._running = self._reads = self._writes = False
-        super().__init__(connection, stream, limits, runtime, host)
 
     async def run(self) -> None:
         """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
         try:
-            self._running = True
-            self._set_timer()
-            self.wake()
+            self._start()
             while not self.ended and self._fault is None:
                 await self.changed.wait()
             if self._fault is not None:
@@ -54,7 +71,16 @@ class LoopDriver(Driver):
         finally:
             self.end(None)
             self._stop()
-            await self._stream.aclose()
+
+    def begin(self, tasks: TaskGroup, over: Callable[[], None]) -> None:
+        """Do what `run` does without a task, which would be most of an idle connection. Whoever begins it ends it."""
+        self._tasks, self._over = tasks, over
+        self._start()
+
+    def _start(self) -> None:
+        self._running = True
+        self._set_timer()
+        self.wake()
 
     def wake(self) -> None:
         """Take note that there is something to write, or room to read."""
@@ -64,13 +90,25 @@ class LoopDriver(Driver):
     def _guard(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except Exception as fault:  # whatever it is: `run` raises it
-            self._fault = self._fault or fault
+        except Exception as fault:  # whatever it is, it ends this connection, and is raised where that can be heard
+            self._fault = fault
             self._stop()
             self.changed.ring()
+            if self._tasks is not None:
+                self._tasks.start_soon(self._raise, fault)
+
+    async def _raise(self, fault: Exception) -> None:
+        try:
+            raise fault
+        finally:
+            self.end(None)
+
+    def _note_end(self, error: MsgrError | None) -> None:
+        super()._note_end(error)
+        self._stop()
 
     def _stop(self) -> None:
-        """Be called no more."""
+        """Close the stream, and be called no more."""
         self._running = False
         self._stop_reading()
         self._stop_writing()
@@ -78,6 +116,10 @@ class LoopDriver(Driver):
             if handle is not None:
                 handle.cancel()
         self._turn = self._timer = None
+        self._socket.close_now()
+        over, self._over = self._over, None
+        if over is not None:
+            over()
 
     # Reading.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import anyio
+from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from ...core import Connection, Limits
@@ -12,19 +15,32 @@ from ...frame import LARGE
 from ..bell import Bell
 from ..runtime import Runtime
 from ..stream import Stream
+from ..tasks import quiet_tasks
 from .base import Driver, Host
 
 
 class TaskDriver(Driver):
     """A driver with a task for each thing that it waits for."""
 
+    __slots__ = ("_reading", "_resting", "_stopped", "_work")
+
     def __init__(self, connection: Connection, stream: Stream, limits: Limits, runtime: Runtime, host: Host) -> None:
-        super().__init__(connection, stream, limits, runtime, host)
         self._work = Bell()
         """Rings for the writer and the reader: there is something to write, or room to read."""
         self._reading = anyio.CancelScope()
         self._stopped = False  # nobody reads any more
         self._resting = False  # the writer waits for work
+        super().__init__(connection, stream, limits, runtime, host)
+
+    def begin(self, tasks: TaskGroup, over: Callable[[], None]) -> None:
+        """Drive the connection in the background, and call `over` when the stream is closed."""
+        tasks.start_soon(self._run, over)
+
+    async def _run(self, over: Callable[[], None]) -> None:
+        try:
+            await self.run()
+        finally:
+            over()
 
     def wake(self) -> None:
         """Take note that there is something to write, or room to read."""
@@ -40,7 +56,7 @@ class TaskDriver(Driver):
     async def run(self) -> None:
         """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
         try:
-            async with anyio.create_task_group() as tasks:
+            async with quiet_tasks() as tasks:
                 tasks.start_soon(self._watch)
                 tasks.start_soon(self._write)
                 with self._reading:
