@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +15,13 @@ from msgr.capture import Capture, KeyLog, SeenConnection, decode_file
 from tests.interop.clusters import client, json_of, told
 from tests.lab import Cluster, Compression
 from tests.lab.fixtures import ClusterFactory, only_release
+from tests.lab.process import reserve_port
 
-from .sniff import sniffed
+from .sniff import ports_of, sniffed
 
 HANDSHAKE: Final = {"HELLO", "AUTH_REQUEST", "AUTH_DONE", "AUTH_SIGNATURE", "CLIENT_IDENT", "SERVER_IDENT"}
+CHOSEN: Final = range(7600, 7700)
+"""Where OSDs choose their ports, four each, if those have to be known before there are any."""
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +75,7 @@ def names(connections: list[SeenConnection]) -> Counter[str]:
 
 def test_stock_tools_in_crc_mode(crc_cluster: Cluster, tmp_path: Path) -> None:
     path = tmp_path / "capture.pcap"
-    with sniffed(path):
+    with sniffed(path, *ports_of(crc_cluster)):
         crc_cluster.run("ceph", "-s", "-f", "json")
         crc_cluster.run("ceph", "tell", "mgr", "version")
         crc_cluster.run("ceph", "tell", "osd.0", "version")
@@ -97,7 +101,7 @@ async def test_our_client_in_both_modes(
     keys, path = tmp_path / "keys", tmp_path / "capture.pcap"
     keys.touch(0o600)
     monkeypatch.setenv("MSGR_KEYLOG", str(keys))
-    with sniffed(path):
+    with sniffed(path, *ports_of(cluster)):
         async with client(cluster, modes=(mode,)) as admin:
             await json_of(admin, "status")
             await told(admin, "osd.0", "version")
@@ -119,8 +123,11 @@ async def test_our_client_in_both_modes(
 def test_what_osds_compress(ceph_cluster: ClusterFactory, tmp_path: Path, algorithm: Compression) -> None:
     """From the first packet of a cluster on: OSDs among themselves, compressed, and all that daemons say to others."""
     path = tmp_path / "capture.pcap"
-    with sniffed(path):
-        cluster = ceph_cluster(osds=2, compress=algorithm, modes="crc")
+    chosen = {"ms bind port min": str(CHOSEN[0]), "ms bind port max": str(CHOSEN[-1])}
+    with ExitStack() as stack:
+        port = reserve_port(stack)
+        stack.enter_context(sniffed(path, port, CHOSEN))
+        cluster = ceph_cluster(osds=2, compress=algorithm, modes="crc", monitor_ports=(port,), extra=chosen)
         cluster.run("rados", "-p", "data", "put", "object", "-", stdin=b"content" * 10_000)
     connections = [each for each in decode_file(path).connections if each.mode == "crc"]
     # The cluster goes on while the capture ends, perhaps in the middle of a frame.

@@ -10,9 +10,9 @@ import pytest
 import msgr
 from msgr import Algorithm, Compression, Message, Mode, Revision
 from msgr.capture import Capture, KeyLog, SeenConnection, decode_file
-from tests.net.world import ADMIN, KEYRING, dialled, echoing
+from tests.net.world import ADMIN, KEYRING, LOOPBACK, dialled, echoing
 
-from .sniff import sniffed
+from .sniff import sniffed_at
 from .talk import FORMS
 
 pytestmark = [pytest.mark.anyio]
@@ -25,7 +25,7 @@ MESSAGES: Final = (
 
 
 async def talk(address: str, **form: Any) -> tuple[str, int]:
-    """Say the messages to a server that says them again; returns its address, and our port."""
+    """Say the messages to a server that says them again; returns its address, and our global id."""
     async with echoing(address, **form) as server, dialled(server, **form) as session:
         for message in MESSAGES:
             await session.send(message)
@@ -51,7 +51,7 @@ def said(message: Message) -> dict[str, Any]:
 
 
 def one(capture: Capture, server: str) -> SeenConnection:
-    """The only connection to a server; others on this machine are none of our business."""
+    """The only connection to a server."""
     (found,) = [each for each in capture.connections if each.server == server]
     return found
 
@@ -61,8 +61,8 @@ async def test_all_modes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: 
     keys, path = tmp_path / "keys", tmp_path / "capture.pcap"
     keys.touch(0o600)
     monkeypatch.setenv("MSGR_KEYLOG", str(keys))
-    with sniffed(path):
-        server, global_id = await talk("v2:127.0.0.1:0", modes=(mode,), revisions=frozenset({revision}))
+    with sniffed_at(path) as address:
+        server, global_id = await talk(address, modes=(mode,), revisions=frozenset({revision}))
     seen = one(decode_file(path, KeyLog.load(keys)), server)
     assert (seen.revision, seen.mode, seen.auth_method) == (str(revision), mode.name.lower(), "cephx")
     assert (seen.errors, seen.undecrypted) == ((), 0)
@@ -82,8 +82,8 @@ async def test_compressed_over_ipv6(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     keys, path = tmp_path / "keys", tmp_path / "capture.pcap"
     monkeypatch.setenv("MSGR_KEYLOG", str(keys))
     wish = Compression(algorithms=(algorithm,), in_secure=True, minimum=0)
-    with sniffed(path):
-        server, _ = await talk("v2:[::1]:0", compression=wish)
+    with sniffed_at(path, "::1") as address:
+        server, _ = await talk(address, compression=wish)
     seen = one(decode_file(path, KeyLog.load(keys)), server)
     assert (seen.mode, seen.errors, seen.undecrypted) == ("secure", (), 0)
     assert told(seen, "client") == [said(message) for message in MESSAGES]
@@ -93,17 +93,28 @@ async def test_compressed_over_ipv6(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 async def test_short_snap_length(tmp_path: Path) -> None:
     """With the beginnings of packets only, what is whole is read, and the rest is told of."""
     path = tmp_path / "capture.pcap"
-    with sniffed(path, "-s", "1500"):
-        server, _ = await talk("v2:127.0.0.1:0", modes=(Mode.CRC,))
+    with sniffed_at(path, snap_length=1500) as address:
+        server, _ = await talk(address, modes=(Mode.CRC,))
     seen = one(decode_file(path), server)
     assert {"HELLO", "AUTH_DONE", "SERVER_IDENT"} <= {frame.tag for frame in seen.frames}
     assert any("are not in the capture" in error for error in seen.errors)
 
 
+async def test_what_others_say_is_not_captured(tmp_path: Path) -> None:
+    """However much of it there is, it must not cost packets of those who are looked at."""
+    path = tmp_path / "capture.pcap"
+    with sniffed_at(path) as address:
+        other, _ = await talk(LOOPBACK)
+        server, _ = await talk(address)
+    servers = {each.server for each in decode_file(path).connections}
+    assert server in servers
+    assert other not in servers
+
+
 async def test_a_refusal(tmp_path: Path) -> None:
     path = tmp_path / "capture.pcap"
-    with sniffed(path):
-        async with echoing(auth=KEYRING) as server:
+    with sniffed_at(path) as address:
+        async with echoing(address, auth=KEYRING) as server:
             where = str(server.addresses[0])
             with pytest.raises(msgr.AuthRefused):
                 async with msgr.connect(where, name=ADMIN, auth=None):

@@ -15,11 +15,11 @@ from msgr import Interconnect, Message, Messenger, Mode, Node, Policy, Revision
 from msgr.capture import Capture, Follower, KeyLog, SeenConnection, decode_file, frame_lines, ladder_lines, page
 from msgr.frame import Frame, NodeTag, crc_mode
 from msgr.payload import Banner, NodeHello, to_frame
-from tests.net.world import BOUND, KEYRING, LOOPBACK
+from tests.net.world import BOUND, KEYRING
 
 from .nodes import MESSAGES, QUOTAS, meet, node
 from .packets import captured, pcap
-from .sniff import sniffed
+from .sniff import sniffed_at
 from .talk import CLIENT, FORMS, SERVER, Talk, follow, size_of
 
 EACH_FORM: Final = pytest.mark.parametrize(("mode", "revision"), FORMS)
@@ -202,8 +202,8 @@ async def test_live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: Mode,
     keys, path = tmp_path / "keys", tmp_path / "capture.pcap"
     keys.touch(0o600)
     monkeypatch.setenv("MSGR_KEYLOG", str(keys))
-    with sniffed(path):
-        where = await exchanged(mode, revision)
+    with sniffed_at(path) as address:
+        where = await exchanged(address, mode, revision)
     (seen,) = [each for each in decode_file(path, KeyLog.load(keys)).connections if each.server == where]
     assert (seen.mode, seen.revision, seen.errors, seen.undecrypted) == (mode.name.lower(), str(revision), (), 0)
     assert [frame.error for frame in seen.frames if frame.error] == []
@@ -213,8 +213,8 @@ async def test_live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: Mode,
     assert {frame.message["channel"] for frame in seen.frames if frame.message} == {0, 7, 65535}
 
 
-async def exchanged(mode: Mode, revision: Revision) -> str:
-    """Have a node send another the messages; returns where that one listens."""
+async def exchanged(address: str, mode: Mode, revision: Revision) -> str:
+    """Have a node send the messages to another, which listens at an address; returns where that is."""
 
     def messenger(name: str, number: int, listen: str | None) -> Messenger:
         return Messenger(
@@ -228,7 +228,7 @@ async def exchanged(mode: Mode, revision: Revision) -> str:
             interconnect=Interconnect(node=Node(id=number, cluster="mesh")),
         )
 
-    async with messenger("mon.a", 1, LOOPBACK) as server, messenger("client.admin", 2, None) as client:
+    async with messenger("mon.a", 1, address) as server, messenger("client.admin", 2, None) as client:
         session = client.session(str(server.listening[0]))
         for message in MESSAGES:
             await session.send(message)

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from msgr import Algorithm, Compression, Message, Mode, Revision
-from tests.capture.sniff import sniffed
+from tests.capture.sniff import ports_of, sniffed, sniffed_at
 from tests.capture.talk import FORMS
 from tests.capture.test_nodes import exchanged
 from tests.interop.clusters import client, json_of
@@ -58,8 +58,8 @@ async def test_our_own(
 ) -> None:
     keys, capture = written(desk / "keys", ""), desk / "capture"
     monkeypatch.setenv("MSGR_KEYLOG", str(keys))
-    with sniffed(capture):
-        server = await converse("v2:127.0.0.1:0", modes=(mode,), revisions=frozenset({revision}))
+    with sniffed_at(capture) as address:
+        server = await converse(address, modes=(mode,), revisions=frozenset({revision}))
     assert held_against(shark, lua, capture, keys, {server}) >= 20
 
 
@@ -71,8 +71,8 @@ async def test_our_own_nodes(
 ) -> None:
     keys, capture = written(desk / "keys", ""), desk / "capture"
     monkeypatch.setenv("MSGR_KEYLOG", str(keys))
-    with sniffed(capture):
-        server = await exchanged(mode, revision)
+    with sniffed_at(capture) as address:
+        server = await exchanged(address, mode, revision)
     assert held_against(shark, lua, capture, keys, {server}) >= 20
 
 
@@ -84,8 +84,8 @@ async def test_our_own_compressed_over_ipv6(
     keys, capture = written(desk / "keys", ""), desk / "capture"
     monkeypatch.setenv("MSGR_KEYLOG", str(keys))
     wish = Compression(algorithms=(Algorithm.SNAPPY,), in_secure=True, minimum=0)
-    with sniffed(capture):
-        server = await converse("v2:[::1]:0", compression=wish)
+    with sniffed_at(capture, "::1") as address:
+        server = await converse(address, compression=wish)
     assert held_against(shark, lua, capture, keys, {server}) >= 20
 
 
@@ -109,7 +109,7 @@ async def test_a_real_monitor(
     """Our client and a monitor of Ceph, which say their own things."""
     keys, capture = written(desk / "keys", ""), desk / "capture"
     monkeypatch.setenv("MSGR_KEYLOG", str(keys))
-    with sniffed(capture):
+    with sniffed(capture, *ports_of(cluster)):
         async with client(cluster, modes=(mode,)) as admin:
             await json_of(admin, "status")
             await json_of(admin, "osd dump")
@@ -121,6 +121,6 @@ def test_the_stock_tool(ceph_shared: ClusterFactory, shark: Shark, lua: Path, de
     """`ceph` and a monitor, in crc mode."""
     cluster = ceph_shared(managers=1, modes="crc")
     keys, capture = written(desk / "keys", ""), desk / "capture"
-    with sniffed(capture):
+    with sniffed(capture, *ports_of(cluster)):
         cluster.run("ceph", "-s", "-f", "json")
     assert held_against(shark, lua, capture, keys, hosts(cluster, "mon.a")) >= 15

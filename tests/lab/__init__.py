@@ -13,7 +13,7 @@ Fixtures (all of them run a test once with each release; `@only_release("18.2")`
     ceph_none       one monitor with method none, in crc mode, shared
 
 The keywords are the fields of `Settings`: release, monitors, managers, osds, durable, auth, modes, key_type, compress,
-foreign, clients, extra. A monitor takes a third of a second to boot, a manager and an OSD one more.
+foreign, monitor_ports, clients, extra. A monitor takes a third of a second to boot, a manager and an OSD one more.
 
     cluster = ceph_cluster(managers=1, osds=1, extra={"auth service ticket ttl": "12", "auth mon ticket ttl": "32"})
     cluster.addresses       {"mon.a": "v2:127.0.0.1:PORT", "mgr.x": "v2:127.0.0.1:PORT/NONCE", "osd.0": ..., ...}

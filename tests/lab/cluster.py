@@ -72,7 +72,7 @@ class Cluster:
         with ExitStack() as stack:  # what was begun ends again if the boot fails
             self._directory = Path(stack.enter_context(TemporaryDirectory(prefix="ceph-")))
             names = self.settings.monitor_names
-            ports = sorted(reserve_port(stack) for _ in names)
+            ports = self.settings.monitor_ports or sorted(reserve_port(stack) for _ in names)
             self.addresses = {name: f"v2:127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)}
             self._make_files()
             self._make_monitors()

@@ -99,15 +99,16 @@ def ask(path: Path, command: str) -> dict[str, Any] | None:
     return answer
 
 
-def reserve_port(stack: ExitStack) -> int:
-    """Return a free port of loopback, which stays ours until `stack` closes.
+def reserve_port(stack: ExitStack, host: str = "127.0.0.1") -> int:
+    """Return a free port of a loopback address, which stays ours until `stack` closes.
 
     The socket is bound and never listens. Since both it and Ceph's daemons set SO_REUSEADDR, a daemon can listen there,
     while the kernel gives the port to nobody else, not even while the daemon is down.
     """
-    holder = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    holder = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("127.0.0.1", 0))
+    holder.bind((host, 0))
     port: int = holder.getsockname()[1]
     return port
 

@@ -28,6 +28,7 @@ class Settings:
     `extra` is added to the [global] section and wins over all else; its names are written with spaces.
     `foreign` names those of the monitors that the test plays itself: the others know and dial them like any monitor.
     `durable` OSDs keep their objects when they are killed, and take three seconds longer to boot.
+    `monitor_ports` are ports that the test has reserved; without them the cluster reserves some.
     `compress` makes OSDs ask for compression on the wire, also in secure mode; releases before 17 have none.
     """
 
@@ -41,6 +42,7 @@ class Settings:
     key_type: KeyType = "aes"
     compress: Compression | None = None
     foreign: tuple[str, ...] = ()
+    monitor_ports: tuple[int, ...] = ()
     clients: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
 
@@ -53,6 +55,8 @@ class Settings:
             raise ValueError(f"{self.osds} OSDs; 0 to {_OSDS} are possible")
         if unknown := set(self.foreign).difference(self.monitor_names):
             raise ValueError(f"no monitor is named {', '.join(sorted(unknown))}; there is {self.monitor_names}")
+        if self.monitor_ports and len(self.monitor_ports) != self.monitors:
+            raise ValueError(f"{len(self.monitor_ports)} ports for {self.monitors} monitors")
         if not self.has_quorum and (self.managers or self.osds):
             raise ValueError("managers and OSDs need a quorum of monitors")
         if self.compress and self.release == "16.2":

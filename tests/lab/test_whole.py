@@ -98,6 +98,7 @@ def test_osds_compress_what_they_say_to_each_other(ceph_cluster: ClusterFactory)
         ({"managers": 4}, "4 managers"),
         ({"osds": -1}, "-1 OSDs"),
         ({"monitors": 2, "foreign": ("mon.a",), "osds": 1}, "need a quorum"),
+        ({"monitors": 2, "monitor_ports": (6789,)}, "1 ports for 2 monitors"),
         ({"compress": "zstd"}, "no compression"),
     ],
 )

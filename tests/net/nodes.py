@@ -1,4 +1,8 @@
-"""Two nodes of a mesh and the session between them, over loopback."""
+"""Two nodes of a mesh and the session between them, over loopback: for tests of what a session does.
+
+They let each other in without a proof, and take the options of `Messenger`. Who tests whether nodes let each other in
+needs `mesh`, whose nodes have keys and take the options of `Node` and `Interconnect`.
+"""
 
 from __future__ import annotations
 
