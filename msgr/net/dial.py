@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final
 
@@ -29,6 +30,11 @@ async def resolve(endpoint: Endpoint, *, passive: bool = False) -> list[tuple[in
     """Return the families and socket addresses behind an endpoint; raises ConfigError and ConnectFailed."""
     if endpoint.type is not AddressType.MSGR2:
         raise ConfigError(f"{endpoint.host}:{endpoint.port} is not an address of msgr v2; write v2:HOST:PORT")
+    with suppress(ValueError):  # an IP address needs nobody who knows names, and no thread to ask one in
+        host = ip_address(endpoint.host)
+        family = socket.AF_INET if host.version == 4 else socket.AF_INET6
+        if "%" not in endpoint.host:
+            return [(family, (str(host), endpoint.port))]
     flags = socket.AI_PASSIVE if passive else 0
     try:
         found = await anyio.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=flags)
@@ -47,11 +53,10 @@ async def dial(endpoint: Endpoint) -> tuple[socket.socket, EntityAddr]:
     """
     places, attempts = await resolve(endpoint), _Attempts()
     try:
-        async with anyio.create_task_group() as tasks:
-            for family, sockaddr in places:
-                tasks.start_soon(attempts.make, family, sockaddr, tasks.cancel_scope)
-                with anyio.move_on_after(_HEAD_START):
-                    await attempts.ended.wait()
+        if len(places) == 1:  # there is nothing to choose from: a group and a task would cost more than the attempt
+            await attempts.make(*places[0], None)
+        else:
+            await attempts.race(places)
     except BaseException:
         if attempts.answered is not None:
             attempts.answered[0].close()
@@ -72,7 +77,15 @@ class _Attempts:
         self.ended = Bell()
         """Rings when one of them has ended."""
 
-    async def make(self, family: int, sockaddr: tuple[str | int, ...], others: anyio.CancelScope) -> None:
+    async def race(self, places: list[tuple[int, tuple[str | int, ...]]]) -> None:
+        """Try all, each with a head start."""
+        async with anyio.create_task_group() as tasks:
+            for family, sockaddr in places:
+                tasks.start_soon(self.make, family, sockaddr, tasks.cancel_scope)
+                with anyio.move_on_after(_HEAD_START):
+                    await self.ended.wait()
+
+    async def make(self, family: int, sockaddr: tuple[str | int, ...], others: anyio.CancelScope | None) -> None:
         """Try one address."""
         try:
             connected = await connect_socket(family, sockaddr)
@@ -81,7 +94,8 @@ class _Attempts:
         else:
             if self.answered is None:
                 self.answered = connected, sockaddr
-                others.cancel()
+                if others is not None:
+                    others.cancel()
             else:
                 connected.close()
         self.ended.ring()

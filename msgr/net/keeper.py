@@ -139,22 +139,15 @@ class Keeper:
             driver = await self._dial(self._session)
         except MsgrError as error:
             return error
-        async with quiet_tasks() as tasks:
-            tasks.start_soon(self._while_wanted, driver)
+        self._session.begun = driver
+        try:
             await driver.run()
-            tasks.cancel_scope.cancel()
+        finally:
+            self._session.begun = None
         if driver.session is not None:
             self._backoff = 0.0
             return None
         return driver.error or ConnectionLost("the connection was closed before there was a session")
-
-    async def _while_wanted(self, driver: Driver) -> None:
-        """End a handshake whose session is over: it would begin what nobody wants any more, at both ends."""
-        session = self._session
-        while driver.session is None and not session.over:
-            await session.changed.wait()
-        if driver.session is None:
-            driver.end(None)
 
     def _is_final(self, error: MsgrError) -> bool:
         if isinstance(error, ToldToWait):

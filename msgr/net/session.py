@@ -117,6 +117,8 @@ class Session:
         self.on_over: Callable[[Session], None] | None = None
         """Called when the session has ended, where nobody else watches it."""
         self.driver: Carrier | None = None
+        self.begun: Carrier | None = None
+        """What drives a handshake that may still give it a connection."""
         self.last_peer: Peer | None = None
         self._streams: dict[EventStream, None] = {}
         self._queued = 0
@@ -245,10 +247,13 @@ class Session:
 
         Cancelling it loses no message.
         """
-        inbox = self.inbox
-        while not inbox.messages:
+        while not self.inbox.messages:
             self._check()
             await self.changed.wait()
+        return self._take()
+
+    def _take(self) -> Message:
+        inbox = self.inbox
         full = inbox.size >= self.limits.inbox
         message = inbox.pop()
         if full and self.driver is not None:
@@ -264,7 +269,7 @@ class Session:
                 raise StopAsyncIteration
             self._check()
             await self.changed.wait()
-        return await self.receive()
+        return self._take()
 
     async def ping(self) -> float:
         """Ask for a sign of life, and return the round trip in seconds.
@@ -381,8 +386,9 @@ class Session:
         self.core.end()
         self._tell(SessionEnded(error))
         self.wanted.ring()
-        if driver is not None:
-            driver.end(None)
+        for ending in (driver, self.begun):  # the second would begin what nobody wants any more, at both ends
+            if ending is not None:
+                ending.end(None)
         if self.on_over is not None:
             self.on_over(self)
 

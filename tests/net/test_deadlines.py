@@ -140,8 +140,8 @@ async def test_a_connection_that_is_not_even_made(monkeypatch: pytest.MonkeyPatc
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
-        where = f"v2:127.0.0.1:{deaf.getsockname()[1]}"
-        for function in ("getaddrinfo", "wait_writable"):
+        for function, host in (("getaddrinfo", "localhost"), ("wait_writable", "127.0.0.1")):
+            where = f"v2:{host}:{deaf.getsockname()[1]}"
             monkeypatch.setattr(anyio, function, never)
             with anyio.fail_after(BOUND), pytest.raises(TimedOut, match=rf"no connection to {where} after 0.15 s"):
                 async with msgr.connect(where, name=ADMIN, auth=KEYRING, timeouts=_BRIEF):
