@@ -39,8 +39,8 @@ class Carrier(Protocol):
     def wake(self) -> None:
         """Take note that there is something to write, or room to read."""
 
-    def flush(self) -> None:
-        """Have what is queued written, at once if that is better."""
+    def flush(self) -> bool:
+        """Have what is queued written, at once if that is better; tells whether it was."""
 
     def end(self, error: MsgrError | None) -> None:
         """End the connection now."""

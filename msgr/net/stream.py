@@ -15,7 +15,8 @@ from anyio.lowlevel import checkpoint
 from ..errors import ConnectionLost
 from ..wire import Octets
 
-_READ_SIZE: Final = 256 << 10
+READ_SIZE: Final = 64 << 10
+"""How many bytes a system call asks for. Room for more is mapped anew each time, which costs more than it saves."""
 _READS: Final = 16
 """How many reads may follow each other without a turn for others."""
 _JOIN_BELOW: Final = 64 << 10
@@ -89,7 +90,7 @@ class SocketStream:
         while True:
             await self._turn()
             data = self.receive_now()
-            self._empty = data is None or len(data) < _READ_SIZE
+            self._empty = data is None or len(data) < READ_SIZE
             if data is not None:
                 return data
 
@@ -105,7 +106,7 @@ class SocketStream:
     def receive_now(self) -> bytes | None:
         """Return what came in, or None where nothing has; no bytes mean that the other end finished."""
         try:
-            return self._socket.recv(_READ_SIZE)
+            return self._socket.recv(READ_SIZE)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -142,7 +143,10 @@ class SocketStream:
         start = 0
         while start < len(pieces):
             try:
-                written = self._socket.sendmsg(pieces[start : start + _GATHER])
+                if start + 1 == len(pieces):
+                    written = self._socket.send(pieces[start])
+                else:
+                    written = self._socket.sendmsg(pieces[start : start + _GATHER])
             except BlockingIOError:
                 return pieces[start:]
             except OSError as error:
@@ -209,7 +213,7 @@ class AnyioStream:
     async def receive(self) -> bytes:
         """Return what came in; no bytes mean that the other end finished."""
         try:
-            return await self._stream.receive(_READ_SIZE)
+            return await self._stream.receive(READ_SIZE)
         except anyio.EndOfStream:
             return b""
         except _BROKEN as error:

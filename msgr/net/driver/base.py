@@ -138,14 +138,15 @@ class Driver(ABC):
         assert self.session is not None
         await self.session.changed.wait()
 
-    def flush(self) -> None:
+    def flush(self) -> bool:
         """Have what is queued written: at once where it answers what came in, which saves a turn of the loop.
 
-        Only the first message after something came in goes alone; those that follow are written together.
+        Only the first message after something came in goes alone; those that follow are written together. Tells whether
+        it was written.
         """
         if not self._prompt or self._left or self._coalesce:
             self.wake()
-            return
+            return False
         self._prompt = False
         pieces = self.connection.data_to_send()
         try:
@@ -154,8 +155,9 @@ class Driver(ABC):
             self.end(error)
         if self._left or self.ended:
             self.wake()
-        else:
-            self._tell_room()
+            return False
+        self._tell_room()
+        return True
 
     def _take_events(self) -> None:
         """Pass on what the connection reports."""

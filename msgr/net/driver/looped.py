@@ -17,11 +17,11 @@ from ...core.states import Parting
 from ...errors import ConnectionLost, MsgrError
 from ...frame import LARGE
 from ..runtime import Runtime
-from ..stream import SocketStream
+from ..stream import READ_SIZE, SocketStream
 from .base import Driver, Host
 
-_READS: Final = 16
-"""How many reads into one body may follow each other without a turn for others."""
+_READS: Final = 8
+"""How many reads may follow each other without a turn for others."""
 
 
 class LoopDriver(Driver):
@@ -134,15 +134,16 @@ class LoopDriver(Driver):
             self._reads = False
 
     def _read(self) -> None:
-        """Read once, or what there is of a large body."""
+        """Read what there is, as far as there is room for it."""
         for _ in range(_READS):
-            if not self._receive():
+            more = self._receive()
+            if self._reads and self._cannot_read():
+                self._stop_reading()
+            if not (more and self._reads):
                 break
-        if self._reads and self._cannot_read():
-            self._stop_reading()
 
     def _receive(self) -> bool:
-        """Read once; tells whether there is likely to be more that belongs to the same body."""
+        """Read once; tells whether there is likely to be more."""
         space = self.connection.space()
         into_place = len(space) >= LARGE
         try:
@@ -156,7 +157,7 @@ class LoopDriver(Driver):
             self._came(came)
         else:
             self._finished()
-        return into_place and self._reads and bool(len(self.connection.space()))
+        return into_place or (isinstance(came, bytes) and len(came) == READ_SIZE)
 
     def _cannot_read(self) -> bool:
         """Whether reading rests; a turn follows that goes on with it."""
@@ -174,6 +175,14 @@ class LoopDriver(Driver):
             self._start_reading()
 
     # Writing.
+
+    def flush(self) -> bool:
+        """Have what is queued written; where all is, there is no turn for an acknowledgement that went with it."""
+        written = super().flush()
+        if written and self._turn is not None and self._reads and not self.connection.has_output:
+            self._turn.cancel()
+            self._turn = None
+        return written
 
     def _do(self) -> None:
         """Write what there is, as far as that goes, and read on where there is room."""
