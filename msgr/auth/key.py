@@ -62,6 +62,8 @@ class CryptoKey(Record):
     type: Annotated[int, named("H", KeyType)]
     created: Annotated[Timestamp, Nested(Timestamp)]
     secret: Annotated[bytes, _Secret()] = field(repr=False)
+    derived: dict[int, tuple[bytes, bytes]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """What was derived from the secret so far, by its usage: as secret as that, and gone when this key is (CEPHX-6)."""
 
     def __post_init__(self) -> None:
         # KEY-2: never cut a long secret or fill up a short one (CVE-2021-3979).

@@ -14,6 +14,9 @@ from .admission import Admission
 from .compression import NO_COMPRESSION, Compressions
 
 _MIB: Final = 1 << 20
+_COMPRESSION: Final = int(BannerFeature.COMPRESSION)
+_REVISION_1: Final = int(BannerFeature.REVISION_1)
+_MSGR_EXT: Final = int(BannerFeature.MSGR_EXT)  # plain numbers: each operation of two flags makes a flag by search
 _INCOMING: Final = 0.9
 """What part of the time for a handshake the end has that accepts."""
 
@@ -128,9 +131,9 @@ class Config:
     @property
     def banner_features(self) -> int:
         """The feature bits of our banner."""
-        revision = BannerFeature.REVISION_1 if Revision.REV1 in self.revisions else 0
-        extension = BannerFeature.MSGR_EXT if self.node is not None else 0
-        return int(BannerFeature.COMPRESSION | revision | extension)
+        revision = _REVISION_1 if Revision.REV1 in self.revisions else 0
+        extension = _MSGR_EXT if self.node is not None else 0
+        return _COMPRESSION | revision | extension
 
     def modes_for(self, method: ClientMethod | ServerMethod) -> tuple[Mode, ...]:
         """Return the modes that `method` may be used with, best first (AUTH-2)."""

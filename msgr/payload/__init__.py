@@ -40,7 +40,17 @@ from .session import (
     SessionRetryGlobal,
     Wait,
 )
-from .traffic import HEADER_SIZE, Ack, Keepalive, KeepaliveAck, MessageHeader, PartHeader, pack_header, unpack_header
+from .traffic import (
+    FLAGS,
+    HEADER_SIZE,
+    Ack,
+    Keepalive,
+    KeepaliveAck,
+    MessageHeader,
+    PartHeader,
+    pack_header,
+    unpack_header,
+)
 
 Control: TypeAlias = (
     Hello
@@ -95,6 +105,7 @@ def of_frame(frame: Frame) -> Control | NodeControl:
 __all__ = [
     "CONTROL",
     "COOKIE_SIZE",
+    "FLAGS",
     "HEADER_SIZE",
     "LOSSY",
     "NODE_CONTROL",

@@ -24,6 +24,7 @@ HEAD_SIZE: Final = len(PREFIX) + 2
 """How many bytes tell how long the banner is."""
 _OLD_PREFIX: Final = b"ceph v027"
 _PAYLOAD_SIZE: Final = 16
+_REVISION_1: Final = int(BannerFeature.REVISION_1)  # a plain number: operations of flags are slow
 
 
 def check_prefix(data: Octets) -> None:
@@ -67,7 +68,7 @@ class Banner(Record):
 
     def revision_with(self, peer: Banner) -> Revision:
         """Return the revision that the two ends speak: 2.1 if both support it (BANNER-5)."""
-        return Revision.REV1 if self.supported & peer.supported & BannerFeature.REVISION_1 else Revision.REV0
+        return Revision.REV1 if self.supported & peer.supported & _REVISION_1 else Revision.REV0
 
     def check(self, peer: Banner) -> None:
         """Raise BannerError where one end requires what the other does not support (BANNER-3, BANNER-4)."""

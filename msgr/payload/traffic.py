@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
 from ..frame import NodeTag, Tag
-from ..wire import Nested, Octets, Record, Row, Timestamp, u8, u16, u32, u64
+from ..wire import Nested, Record, Row, Timestamp, u8, u16, u32, u64
 
 HEADER_SIZE: Final = 41
 FLAGS: Final = 3
@@ -52,17 +52,11 @@ _HEADER: Final = Row(MessageHeader)
 assert _HEADER.size == HEADER_SIZE  # MESSAGE-1
 
 
-def pack_header(
-    seq: int, tid: int, type: int, priority: int, version: int, ack_seq: int, compat_version: int, reserved: int
-) -> bytes:
-    """Return the bytes of a MessageHeader without making one: messages are many. Raises ConfigError."""
-    return _HEADER.pack(seq, tid, type, priority, version, 0, 0, ack_seq, FLAGS, compat_version, reserved)
-
-
-def unpack_header(data: Octets) -> tuple[int, int, int, int, int, int, int, int]:
-    """Return what a MessageHeader says, in the order of `pack_header`, without making one."""
-    seq, tid, type, priority, version, _, _, ack_seq, _, compat_version, reserved = _HEADER.take(data)
-    return seq, tid, type, priority, version, ack_seq, compat_version, reserved
+# Messages are many, so their headers are not made objects of.
+pack_header: Final = _HEADER.pack
+"""Return the bytes of a MessageHeader from its fields in their order; raises ConfigError."""
+unpack_header: Final = _HEADER.take
+"""Return the fields of a MessageHeader in their order, from `HEADER_SIZE` bytes, which the caller makes sure of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

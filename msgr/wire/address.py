@@ -30,7 +30,7 @@ IPAddress: TypeAlias = IPv4Address | IPv6Address
 
 _IPV4: Final = Struct(">H4s8x")
 _IPV6: Final = Struct(">HI16s")
-_HEAD: Final = Struct("<BBBI")
+_HEAD: Final = Struct("<BBI")
 _FIXED: Final = Struct("<III")
 _KEY: Final = Struct("<II")
 _LEGACY_SIZE: Final = 128
@@ -52,6 +52,7 @@ class AddressType(IntEnum):
 
 _PREFIXES: Final = {"none": AddressType.NONE, "v1": AddressType.LEGACY, "v2": AddressType.MSGR2, "any": AddressType.ANY}
 _NAMES: Final = {number: prefix for prefix, number in _PREFIXES.items()}
+_TYPES: Final = {int(number): number for number in AddressType}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ class EntityAddr:
             body = _FIXED.pack(self.type, self.nonce, len(sockaddr)) + sockaddr
         except (struct_error, OverflowError) as error:
             raise ConfigError(f"{self!r}: {error}") from None
-        return _HEAD.pack(1, 1, 1, len(body)) + body
+        return b"\x01" + _HEAD.pack(1, 1, len(body)) + body
 
     @classmethod
     def decode(cls, data: Octets) -> Self:
@@ -170,11 +171,11 @@ class EntityAddr:
     @classmethod
     def read_modern(cls, reader: Reader) -> Self:
         """Read what follows marker 1."""
-        _version, compat, size = reader.number(1), reader.number(1), reader.number(4)
+        _version, compat, size = reader.unpack(_HEAD)
         if compat > 1:
             raise DecodeError(f"an address that only version {compat} decoders read; ours is 1", rule="WIRE-3")
         inner = reader.within(size)  # what newer versions append at its end stays unread
-        kind, nonce, length = inner.number(4), inner.number(4), inner.number(4)
+        kind, nonce, length = inner.unpack(_FIXED)
         return cls._of_sockaddr(kind, nonce, inner.take(length))
 
     @classmethod
@@ -192,7 +193,7 @@ class EntityAddr:
 
     @classmethod
     def _of_sockaddr(cls, kind: int, nonce: int, sockaddr: bytes) -> Self:
-        known = AddressType(kind) if kind in _NAMES else kind
+        known = _TYPES.get(kind, kind)
         if not sockaddr:
             return cls(known, nonce)
         if len(sockaddr) == 1:

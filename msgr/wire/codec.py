@@ -59,7 +59,7 @@ class Fixed(Generic[T]):
             raise ConfigError(f"{value!r} does not fit: {error}") from None
 
     def read(self, reader: Reader) -> T:
-        (value,) = self._struct.unpack(reader.view(self.size))
+        (value,) = reader.unpack(self._struct)
         converted: T = value if self.convert is None else self.convert(value)
         return converted
 
@@ -159,7 +159,7 @@ class Vec(Generic[T]):
         count = reader.number(4)
         if count > reader.left:
             raise ShortRead(needed=count, left=reader.left, rule="WIRE-2")
-        return tuple(self.item.read(reader) for _ in range(count))
+        return tuple([self.item.read(reader) for _ in range(count)])
 
 
 class Map(Generic[K, V]):

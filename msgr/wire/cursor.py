@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from struct import Struct
+from typing import Any, TypeAlias
 
 from ..errors import ShortRead
 
@@ -35,6 +36,14 @@ class Reader:
             raise ShortRead(needed=size, left=self._end - start)
         self._position = start + size
         return self._data[start : start + size]
+
+    def unpack(self, layout: Struct) -> tuple[Any, ...]:
+        """Read the values of fixed size that `layout` names."""
+        start, size = self._position, layout.size
+        if size > self._end - start:
+            raise ShortRead(needed=size, left=self._end - start)
+        self._position = start + size
+        return layout.unpack_from(self._data, start)
 
     def take(self, size: int) -> bytes:
         """Read `size` bytes."""

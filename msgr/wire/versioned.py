@@ -34,7 +34,7 @@ class Versioned(Record):
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Read the head and the fields; bytes after the last one stay unread. Raises DecodeError."""
-        version, compat, size = _HEAD.unpack(reader.view(_HEAD.size))
+        version, compat, size = reader.unpack(_HEAD)
         if compat > cls.VERSION or version < cls.OLDEST:
             raise DecodeError(
                 f"{cls.__name__} of version {version}, readable from version {compat} on; "

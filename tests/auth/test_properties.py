@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +63,19 @@ def test_any_bytes_to_any_layout(layout: type[Record], data: bytes) -> None:
 def test_what_is_sealed_opens(kind: KeyType, usage: Usage, plaintext: bytes) -> None:
     key = key_of(kind)
     assert decrypt(key, usage, encrypt(key, usage, plaintext, dice_of("x"))) == plaintext
+
+
+@given(KINDS, st.lists(st.tuples(st.sampled_from(Usage), st.binary(max_size=40)), min_size=1, max_size=8))
+def test_a_key_that_was_used_before_seals_as_a_fresh_one(kind: KeyType, uses: list[tuple[Usage, bytes]]) -> None:
+    used = key_of(kind)
+    for usage, plaintext in uses:
+        sealed = encrypt(used, usage, plaintext, dice_of("x"))
+        assert sealed == encrypt(key_of(kind), usage, plaintext, dice_of("x"))
+        assert decrypt(used, usage, sealed) == plaintext
+    # What it keeps for the next time is not seen, and makes it no other key.
+    assert (used, hash(used), repr(used)) == (key_of(kind), hash(key_of(kind)), repr(key_of(kind)))
+    assert used.encode() == key_of(kind).encode()
+    assert not replace(used, secret=bytes(len(used.secret))).derived
 
 
 @given(KINDS, st.sampled_from(Usage), st.binary(max_size=200))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import dataclass
+from struct import Struct
 from typing import Annotated, Any
 
 import pytest
@@ -78,6 +79,40 @@ def test_records_round_trip(record: Everything, size: int) -> None:
     assert reader.rest() == b"behind"
     with pytest.raises(ShortRead):
         Everything.decode(wire[: size % len(wire)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Odd(Record):
+    """Fields that are called like what surrounds them."""
+
+    reader: Annotated[int, u8]
+    cls: Annotated[bytes, blob]
+    self_: Annotated[int, named("H", EntityType)]
+    out: Annotated[int, u16]
+    record: Annotated[Timestamp, Nested(Timestamp)]
+    error: Annotated[int, u8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bare(Record):
+    """No field at all."""
+
+
+def test_any_name_will_do_for_a_field() -> None:
+    record = Odd(reader=1, cls=b"xy", self_=EntityType.OSD, out=7, record=Timestamp(seconds=9), error=3)
+    assert record.encode() == bytes.fromhex("01 02000000 7879 0400 0700 0900000000000000 03")
+    assert Odd.decode(record.encode()) == record
+
+
+def test_a_record_without_fields_takes_no_bytes() -> None:
+    reader = Reader(b"behind")
+    assert (Bare().encode(), Bare.read(reader), reader.left) == (b"", Bare(), 6)
+
+
+def test_a_field_that_does_not_fit_is_named() -> None:
+    record = Odd(reader=1, cls=b"", self_=4, out=1 << 16, record=Timestamp(), error=3)
+    with pytest.raises(ConfigError, match=r"^Odd \(self_, out\): "):
+        record.encode()
 
 
 def test_a_layout_is_the_annotated_fields_in_order() -> None:
@@ -155,6 +190,13 @@ class TestReader:
         assert (caught.value.needed, caught.value.left, caught.value.rule) == (4, 3, "WIRE-1")
         assert reader.left == 3
         assert reader.take(3) == b"abc"
+
+    def test_several_values_are_read_together_or_not_at_all(self) -> None:
+        reader = Reader(b"\x01\x02\x00\x03")
+        with pytest.raises(ShortRead) as caught:
+            reader.unpack(Struct("<BI"))
+        assert (caught.value.needed, caught.value.left, reader.left) == (5, 4, 4)
+        assert (reader.unpack(Struct("<BH")), reader.left) == ((1, 2), 1)
 
     def test_within_ends_where_it_is_told(self) -> None:
         reader = Reader(memoryview(b"abcdef"))

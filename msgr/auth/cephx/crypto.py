@@ -59,7 +59,7 @@ def encrypt(key: CryptoKey, usage: int, plaintext: bytes, dice: Dice) -> bytes:
     secret = _secret(key)
     if key.type == KeyType.AES:
         return encrypt_aes(secret, plaintext)
-    return encrypt_aes256k(secret, usage, plaintext, confounder=dice(BLOCK))
+    return _encrypt_aes256k(_derived(key, usage), plaintext, confounder=dice(BLOCK))
 
 
 def decrypt(key: CryptoKey, usage: int, ciphertext: bytes) -> bytes:
@@ -71,7 +71,7 @@ def decrypt(key: CryptoKey, usage: int, ciphertext: bytes) -> bytes:
     secret = _secret(key)
     if key.type == KeyType.AES:
         return _decrypt_aes(secret, ciphertext)
-    return _decrypt_aes256k(secret, usage, ciphertext)
+    return _decrypt_aes256k(_derived(key, usage), ciphertext)
 
 
 def _secret(key: CryptoKey) -> bytes:
@@ -99,35 +99,47 @@ def derive(secret: bytes, usage: int, kind: int, size: int) -> bytes:
     return digest(secret, _DERIVE.pack(1, usage, kind, 0, 8 * size), "sha384")[:size]
 
 
-def encrypt_aes256k(secret: bytes, usage: int, plaintext: bytes, *, confounder: bytes) -> bytes:
+def _derived(key: CryptoKey, usage: int) -> tuple[bytes, bytes]:
+    """Return what encrypts for `usage`, and what authenticates: made once for a key, which keeps it."""
+    keys = key.derived.get(usage)
+    if keys is None:
+        secret = key.secret
+        keys = key.derived[usage] = derive(secret, usage, 0xAA, 32), derive(secret, usage, 0x55, TAG)
+    return keys
+
+
+def _encrypt_aes256k(keys: tuple[bytes, bytes], plaintext: bytes, *, confounder: bytes) -> bytes:
     """Encrypt as keys of type aes256k do. The confounder must be 16 bytes that nobody can foretell."""
+    encrypting, authenticating = keys
     body = confounder + plaintext
-    blocks = _cbc(derive(secret, usage, 0xAA, 32), _ZERO_IV, body + bytes(-len(body) % BLOCK))
+    blocks = _cbc(encrypting, _ZERO_IV, body + bytes(-len(body) % BLOCK))
     # The last two blocks change places, and the one that is now last gives up what padding had added.
     swapped = blocks[: -2 * BLOCK] + blocks[-BLOCK:] + blocks[-2 * BLOCK : -BLOCK]
     stolen = swapped[: len(body)]
-    return stolen + _tag(secret, usage, stolen)
+    return stolen + _tag(authenticating, stolen)
 
 
-def _decrypt_aes256k(secret: bytes, usage: int, ciphertext: bytes) -> bytes:
+def _decrypt_aes256k(keys: tuple[bytes, bytes], ciphertext: bytes) -> bytes:
+    encrypting, authenticating = keys
     if len(ciphertext) < OVERHEAD:
         raise AuthError(f"{len(ciphertext)} bytes of ciphertext, where {OVERHEAD} are the least", rule="CEPHX-6")
     body, tag = ciphertext[:-TAG], ciphertext[-TAG:]
     # CEPHX-6: nothing is decrypted before it is known to be genuine.
-    if not compare_digest(_tag(secret, usage, body), tag):
+    if not compare_digest(_tag(authenticating, body), tag):
         raise AuthError("a ciphertext of another key or usage, or changed on the way", rule="CEPHX-6")
-    key = derive(secret, usage, 0xAA, 32)
     if len(body) == BLOCK:
         return b""  # nothing but the confounder
     head = (len(body) - 1) // BLOCK * BLOCK - BLOCK  # where the two swapped blocks begin
     last, shortened = body[head : head + BLOCK], body[head + BLOCK :]
+    decryptor = Cipher(AES(encrypting), CBC(_ZERO_IV)).decryptor()
     # What the second to last block gave up is what its neighbour, over zero padding, decrypts to.
-    given_up = _cbc_open(key, _ZERO_IV, last)[len(shortened) :]
-    return _cbc_open(key, _ZERO_IV, body[:head] + shortened + given_up + last)[BLOCK : len(body)]
+    given_up = decryptor.update(last)[len(shortened) :]
+    # It goes on from there, so the first block comes out wrong: that is the confounder, which nobody wants.
+    return decryptor.update(body[:head] + shortened + given_up + last)[BLOCK : len(body)]
 
 
-def _tag(secret: bytes, usage: int, body: bytes) -> bytes:
-    return digest(derive(secret, usage, 0x55, TAG), _ZERO_IV + body, "sha384")[:TAG]
+def _tag(authenticating: bytes, body: bytes) -> bytes:
+    return digest(authenticating, _ZERO_IV + body, "sha384")[:TAG]
 
 
 def _cbc(key: bytes, iv: bytes, blocks: bytes) -> bytes:

@@ -26,7 +26,7 @@ class EnvelopeHead(Record):
     magic: Annotated[int, u64] = MAGIC
 
 
-_HEAD: Final = EnvelopeHead()
+_HEAD: Final = EnvelopeHead().encode()
 
 
 def seal(key: CryptoKey, usage: Usage, body: bytes, dice: Dice) -> bytes:
@@ -40,11 +40,11 @@ def open_envelope(key: CryptoKey, usage: Usage, ciphertext: bytes) -> bytes:
     Raises AuthError where it was not sealed with this key, or (with type aes256k) for another usage.
     """
     reader = Reader(decrypt(key, usage, ciphertext))
-    if EnvelopeHead.read(reader) != _HEAD:
+    if reader.take(len(_HEAD)) != _HEAD:
         raise AuthError(f"no magic in the {usage.name} envelope: another key sealed it", rule="CEPHX-4")
     return reader.rest()
 
 
 def plaintext(body: bytes) -> bytes:
     """Return what an envelope around `body` encrypts."""
-    return _HEAD.encode() + body
+    return _HEAD + body

@@ -87,8 +87,9 @@ class Office:
         entry = self.entry(name)
         if entry is None:
             return ()
-        pending = self._pending.get(name, CryptoKey.none())
-        return tuple(key for key in (entry.key, pending) if not key.is_empty and key.type in self._allowed)
+        pending = self._pending.get(name)
+        keys = (entry.key,) if pending is None else (entry.key, pending)
+        return tuple([key for key in keys if not key.is_empty and key.type in self._allowed])
 
     def prove(
         self, name: EntityName, global_id: int, asked: Authenticate, *, challenge: int, dice: Dice, now: float
