@@ -172,8 +172,9 @@ class Connection(Machine):
         self._handle_input()
 
     def _handle_input(self) -> None:
+        advance = self._advance
         try:
-            while self._advance():
+            while advance():
                 pass
             self._ask_owner()
         except MsgrError as error:
@@ -290,9 +291,7 @@ class Connection(Machine):
         if isinstance(self._state, Ready):
             try:
                 budget = _WRITE_BATCH if context.config.channels is None else _SHARED_BATCH
-                traffic, transport, gate = self._state.session.traffic, context.transport, self._gate
-                while budget > 0 and (gate is None or not gate.closed) and (frame := traffic.next_frame()) is not None:
-                    budget -= transport.send(frame)
+                context.transport.send_batch(self._state.session.traffic.next_frame, budget)
             except ConnectionLost as error:  # the nonces are used up
                 self._end(error)
         return context.transport.data_to_send()

@@ -95,9 +95,10 @@ class Context(Generic[C]):
 
     def emit(self, event: Event) -> None:
         """Queue an event."""
-        if self.events is NO_EVENTS:
-            self.events = deque()
-        self.events.append(event)
+        events = self.events
+        if events is NO_EVENTS:
+            events = self.events = deque()
+        events.append(event)
 
 
 class ClientContext(Context[ClientConfig]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..errors import BannerError, ConnectionLost, FrameError, MsgrError, NodeRefused, PeerError, Step, ToldToWait
 from ..frame import Frame, Preamble, Tag, crc_mode, tag_name
 from ..payload import Banner, Hello
@@ -16,6 +18,8 @@ from .legality import check_preamble
 from .node import EXTENDED_CLIENT, EXTENDED_SERVER, payload_of, rejection
 from .server import SERVER, on_auth_request
 from .states import AwaitAuthRequest, AwaitBanner, AwaitEnd, AwaitHello, Ended, Parting, Ready, State, TurnServer
+
+_MESSAGE: Final = Tag.MESSAGE  # the one member there is: what was decoded is compared by identity, which is cheaper
 
 
 class Machine:
@@ -80,26 +84,30 @@ class Machine:
         self._context.emit(Closed(error=error))
 
     def _admit(self, preamble: Preamble) -> None:
-        check_preamble(preamble, self._state, self._table[type(self._state)])
+        state = self._state
+        check_preamble(preamble, state, self._table[type(state)])
 
     def _advance(self) -> bool:
         """Take one step; tells whether there may be another."""
-        if isinstance(self._state, AwaitBanner):
+        state = self._state
+        if isinstance(state, AwaitBanner):
             return self._take_banner()
-        frame = self._context.transport.next_frame()
+        context = self._context
+        frame = context.transport.next_frame()
         if frame is None:
             return False
-        if not frame.aborted:
-            self._handle(frame)
-        elif frame.tag != Tag.MESSAGE:
+        tag, _, aborted, _ = frame
+        if not aborted:
+            if tag is _MESSAGE:  # it is in its place, or its preamble would not have been let in
+                assert isinstance(state, Ready)
+                on_message(context, state, frame)
+            else:
+                self._handle(frame)
+        elif tag is not _MESSAGE:
             raise FrameError(f"{tag_name(frame.tag)} aborted; only a message can be", rule="FRAME-16")
         return True
 
     def _handle(self, frame: Frame) -> None:
-        if frame.tag == Tag.MESSAGE:  # it is in its place, or its preamble would not have been let in
-            assert isinstance(self._state, Ready)
-            on_message(self._context, self._state, frame)
-            return
         handler = self._table[type(self._state)][frame.tag]
         payload = frame if frame.tag in BODIED else payload_of(frame)
         state = handler(self._context, self._state, payload)

@@ -30,6 +30,7 @@ class Transport:
         "_out",
         "_received",
         "_sent",
+        "next_frame",
         "output_bytes",
         "received_bytes",
         "sent_bytes",
@@ -43,6 +44,8 @@ class Transport:
         self._out: list[Octets] = []
         # The banner decides the revision; no frame is cut before that.
         self._decoder = FrameDecoder(crc_mode(Revision.REV1), limits.handshake(), admit, self._received.extend)
+        self.next_frame = self._decoder.next_frame if gate is None else self._next_frame
+        """Return the next frame, or None while it is not complete, or enough was opened; raises FrameError."""
         self.output_bytes = 0
         """The bytes that wait for `data_to_send`."""
         self.received_bytes = 0
@@ -68,6 +71,7 @@ class Transport:
     def compress(self, algorithm: Algorithm, *, minimum: int) -> None:
         """Compress the frames that follow, if they have `minimum` bytes, and take compressed ones (COMPRESSION-4)."""
         self._decoder.compressor = FrameCompressor(algorithm, minimum)
+        self.next_frame = self._next_frame
 
     @property
     def is_sated(self) -> bool:
@@ -101,9 +105,7 @@ class Transport:
 
     def send_banner(self, own: Banner) -> None:
         """Queue our banner."""
-        wire = own.to_wire()
-        self._sent += wire
-        self._queue([wire])
+        self._queue([own.to_wire()])
 
     def next_banner(self, limits: Limits) -> Banner | None:
         """Return the peer's banner, or None while it is not complete; raises BannerError."""
@@ -117,12 +119,13 @@ class Transport:
         raw = self._decoder.take_raw(banner.HEAD_SIZE + size)
         return None if raw is None else Banner.of_wire(raw)
 
-    def next_frame(self) -> Frame | None:
-        """Return the next frame, or None while it is not complete, or enough was opened; raises FrameError."""
+    def _next_frame(self) -> Frame | None:
+        """Do what `next_frame` does where there is a gate, or frames may be compressed."""
         if self.is_sated:
             return None
-        frame = self._decoder.next_frame() if self._gate is None else self._gate.handling(self._decoder.next_frame)
-        if frame is not None and self._decoder.compressor is not None:
+        decoder = self._decoder
+        frame = decoder.next_frame() if self._gate is None else self._gate.handling(decoder.next_frame)
+        if decoder.compressor is not None and frame is not None:
             self._opened += frame.size
         return frame
 
@@ -135,14 +138,31 @@ class Transport:
             self._gate.sending(frame)
         compressor = self._decoder.compressor
         sealed = frame if compressor is None else compressor.pack(frame)
-        pieces = self.mode.seal(sealed)
-        for piece in pieces:
-            if self._decoder.tap is not None:
-                self._sent += piece
-        size = self._queue(pieces)
+        size = self._queue(self.mode.seal(sealed))
         return max(size, frame.size) if sealed.compressed else size
 
+    def send_batch(self, pull: Callable[[], Frame | None], budget: int) -> None:
+        """Queue the frames that `pull` returns, until it returns None or they have `budget` bytes; raises as `send`."""
+        decoder, gate = self._decoder, self._gate
+        if gate is not None or decoder.compressor is not None or decoder.tap is not None:
+            while budget > 0 and (gate is None or not gate.closed) and (frame := pull()) is not None:
+                budget -= self.send(frame)
+            return
+        # The same, with nobody to ask about each frame, and the sums made once: most messages are small and many.
+        seal, out, size = decoder.mode.seal, self._out, 0
+        try:
+            while size < budget and (frame := pull()) is not None:
+                pieces = seal(frame)
+                for piece in pieces:
+                    size += len(piece)
+                out += pieces
+        finally:
+            self.output_bytes += size
+            self.sent_bytes += size
+
     def _queue(self, pieces: list[Octets]) -> int:
+        if self._decoder.tap is not None:
+            self._sent += b"".join(pieces)
         size = sum(map(len, pieces))
         self._out += pieces
         self.output_bytes += size

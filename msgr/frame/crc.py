@@ -16,19 +16,22 @@ Checksums start from 0xffffffff, so that of an empty segment is 0xffffffff; slot
 from __future__ import annotations
 
 from struct import Struct
-from typing import Final
+from typing import Final, NoReturn
 
 from ..errors import ChecksumError, ConfigError
-from ..wire import SEGMENT_SEED, Octets, checksum
+from ..wire import SEGMENT_SEED, Octets
+from ..wire.checksum import INVERSION, crc32c
 from . import preamble
 from .late import is_aborted_by_flags, is_aborted_by_status, late_flags, late_status
-from .mode import Frame, Head, own
+from .mode import LARGE, Frame, Head, own
 from .preamble import Preamble
 from .tag import tag_name
 
 _CHECKSUM: Final = Struct("<I")
 _EPILOGUE_0: Final = Struct("<B4I")
 assert _EPILOGUE_0.size == 17
+_START: Final = SEGMENT_SEED ^ INVERSION
+_COMPLETE: Final = late_status(False)
 _NO_SUMS: Final = (0, 0, 0)
 _EPILOGUE_1: Final = Struct("<B3I")
 assert _EPILOGUE_1.size == 13
@@ -45,15 +48,30 @@ class CrcMode:
     def __init__(self, *, check_data: bool = True) -> None:
         self.check_data = check_data
 
-    def _check(self, frame: Preamble, index: int, segment: Octets, expected: int) -> None:
-        if not self.check_data:
-            return
-        actual = checksum(segment, SEGMENT_SEED)
-        if actual != expected:
-            raise ChecksumError(
-                f"{tag_name(frame.tag)} segment {index}: checksum {expected:#010x}, its bytes give {actual:#010x}",
-                rule="FRAME-5",
-            )
+    def _cut(self, frame: Preamble, index: int, body: Octets, start: int, sums: list[int]) -> list[Octets]:
+        """Cut the segments from `index` on, which are back to back, and hold each against its checksum."""
+        segments: list[Octets] = []
+        check = self.check_data
+        for at, length in enumerate(frame.lengths[index:]):
+            segment: Octets = b""
+            if length:
+                segment = body[start : start + length]
+                if isinstance(segment, memoryview):
+                    segment = own(segment)
+                start += length
+            if check:
+                actual = crc32c(segment, _START) ^ INVERSION if length else SEGMENT_SEED
+                if actual != sums[at]:
+                    _complain(frame, index + at, actual, sums[at])
+            segments.append(segment)
+        return segments
+
+
+def _complain(frame: Preamble, index: int, actual: int, expected: int) -> NoReturn:
+    raise ChecksumError(
+        f"{tag_name(frame.tag)} segment {index}: checksum {expected:#010x}, its bytes give {actual:#010x}",
+        rule="FRAME-5",
+    )
 
 
 class CrcRev0(CrcMode):
@@ -61,7 +79,7 @@ class CrcRev0(CrcMode):
 
     def seal(self, frame: Frame) -> list[Octets]:
         """Return preamble, segments and epilogue."""
-        sums = [checksum(segment, SEGMENT_SEED) for segment in frame.segments]
+        sums = [crc32c(segment, _START) ^ INVERSION for segment in frame.segments]
         sums += [0] * (preamble.MAX_SEGMENTS - len(sums))
         head = preamble.pack(frame.tag, [len(segment) for segment in frame.segments], frame.compressed)
         return [head, *frame.segments, _EPILOGUE_0.pack(late_flags(frame.aborted), *sums)]
@@ -76,13 +94,7 @@ class CrcRev0(CrcMode):
         flags, *sums = _EPILOGUE_0.unpack(body[-_EPILOGUE_0.size :])
         if is_aborted_by_flags(flags):
             return Frame(head.preamble.tag, (), aborted=True)
-        segments: list[Octets] = []
-        start = 0
-        for index, length in enumerate(head.preamble.lengths):
-            segment = own(body[start : start + length])
-            self._check(head.preamble, index, segment, sums[index])
-            segments.append(segment)
-            start += length
+        segments = self._cut(head.preamble, 0, body, 0, sums)
         return Frame(head.preamble.tag, tuple(segments), compressed=head.preamble.compressed)
 
 
@@ -91,18 +103,18 @@ class CrcRev1(CrcMode):
 
     def seal(self, frame: Frame) -> list[Octets]:
         """Return preamble, segments with the checksum of the first behind it, and epilogue; raises ConfigError."""
-        segments = frame.segments
-        first = segments[0]
-        pieces: list[Octets] = [preamble.pack(frame.tag, [len(segment) for segment in segments], frame.compressed)]
+        tag, segments, aborted, compressed = frame
+        first, *others = segments
+        pieces: list[Octets] = [preamble.pack(tag, [len(segment) for segment in segments], compressed)]
         if len(first):
-            pieces += (first, checksum(first, SEGMENT_SEED).to_bytes(4, "little"))
-        if len(segments) > 1:
-            others = segments[1:]
-            sums = [checksum(segment, SEGMENT_SEED) if segment else SEGMENT_SEED for segment in others]
+            pieces += (first, _CHECKSUM.pack(crc32c(first, _START) ^ INVERSION))
+        if others:
+            sums = [crc32c(segment, _START) ^ INVERSION if segment else SEGMENT_SEED for segment in others]
             sums += _NO_SUMS[len(sums) :]
-            pieces += [*others, _EPILOGUE_1.pack(late_status(frame.aborted), *sums)]
-        elif frame.aborted:  # FRAME-12: no epilogue, so nothing could say it
-            raise ConfigError(f"{tag_name(frame.tag)} has one segment and cannot be aborted in msgr2.1")
+            pieces += others
+            pieces.append(_EPILOGUE_1.pack(late_status(aborted), *sums))
+        elif aborted:  # FRAME-12: no epilogue, so nothing could say it
+            raise ConfigError(f"{tag_name(tag)} has one segment and cannot be aborted in msgr2.1")
         return pieces
 
     def open_head(self, data: Octets) -> Head:
@@ -119,23 +131,21 @@ class CrcRev1(CrcMode):
     def open_body(self, head: Head, body: memoryview) -> Frame:
         """Check and cut segments and epilogue."""
         tag, lengths, compressed = head.preamble
-        first = lengths[0]
-        segments: list[Octets] = [bytes(body[:first])]
-        start = first
-        if first:
-            (expected,) = _CHECKSUM.unpack_from(body, first)
-            self._check(head.preamble, 0, segments[0], expected)
+        start = lengths[0]
+        size = len(body)
+        data: Octets = bytes(body) if size < LARGE else body  # one copy, and no views, for all the small segments
+        first = bytes(data[:start])
+        if start:
+            (expected,) = _CHECKSUM.unpack_from(data, start)
+            if self.check_data and (actual := crc32c(first, _START) ^ INVERSION) != expected:
+                _complain(head.preamble, 0, actual, expected)
             start += _CHECKSUM.size
         if len(lengths) == 1:
-            return Frame(tag, (segments[0],), False, compressed)
-        status, *sums = _EPILOGUE_1.unpack(body[-_EPILOGUE_1.size :])
-        aborted = is_aborted_by_status(status)
-        for index in range(1, len(lengths)):
-            end = start + lengths[index]
-            segment = own(body[start:end])
-            self._check(head.preamble, index, segment, sums[index - 1])  # of an aborted frame too: it covers the filler
-            segments.append(segment)
-            start = end
+            return Frame(tag, (first,), False, compressed)
+        status, *sums = _EPILOGUE_1.unpack_from(data, size - _EPILOGUE_1.size)
+        aborted = status != _COMPLETE and is_aborted_by_status(status)
+        others = self._cut(head.preamble, 1, data, start, sums)  # of an aborted frame too: it covers the filler
         if aborted:
             return Frame(tag, (), aborted=True)
-        return Frame(tag, tuple(segments), False, compressed)
+        # What the constructor of a NamedTuple comes to, without its call: there is one for every frame.
+        return tuple.__new__(Frame, (tag, (first, *others), False, compressed))

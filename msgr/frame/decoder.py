@@ -117,45 +117,59 @@ class FrameDecoder:
 
     def take_raw(self, size: int) -> bytes | None:
         """Take `size` bytes as they are (the banner is no frame), or None while fewer are there."""
-        raw = self._data[self._start : self._start + size]
+        start = self._start
+        end = start + size
+        raw = self._data[start:end]
         if len(raw) < size:
             return None
-        self._start += size
+        self._start = end
         if self.tap is not None:
             self.tap(raw)
         return raw
 
     def next_frame(self) -> Frame | None:
         """Return the next frame, or None while it is not complete; raises FrameError and what `admit` raises."""
-        head = self._head
+        mode, head = self.mode, self._head
         if head is None:
-            raw = self.take_raw(self.mode.head_size)
-            if raw is None:
+            start = self._start
+            end = start + mode.head_size
+            if end > len(self._data):
                 return None
-            head = self._head = self._open_head(raw)
-        body = self._take_body(head.body_size)
-        if body is None:
-            return None
+            raw = self._data[start:end]
+            self._start = end
+            if self.tap is not None:
+                self.tap(raw)
+            head = mode.open_head(raw)
+            preamble = head.preamble
+            self.limits.check(preamble)
+            if head.verified:
+                self._let_in(preamble)
+            self._head = head
+        start = self._start
+        end = start + head.body_size
+        body: memoryview | None
+        if self._body is None and end <= len(self._data):  # it came whole, as most do
+            body = self._view[start:end]
+            self._start = end
+        else:
+            body = self._filled_body(head.body_size)
+            if body is None:
+                return None
         if self.tap is not None:
             self.tap(body)
-        frame = self.mode.open_body(head, body)
+        frame = mode.open_body(head, body)
         self._head = None
         if not head.verified:
             self._let_in(head.preamble)
-        if not frame.compressed or self.compressor is None:
+        if self.compressor is None or not frame.compressed:
             return frame
         plain = self.compressor.unpack(frame, self.limits)
         self._admit(Preamble(plain.tag, tuple(map(len, plain.segments))))
         return plain
 
-    def _take_body(self, size: int) -> memoryview | None:
-        """Return the body that has `size` bytes, or None while it is not complete."""
+    def _filled_body(self, size: int) -> memoryview | None:
+        """Return a body of `size` bytes from the buffer of its own that it gets, or None while it is not complete."""
         if self._body is None:
-            end = self._start + size
-            if end <= len(self._data):
-                body = self._view[self._start : end]
-                self._start = end
-                return body
             self._body = BUFFERS.take(min(size, _AHEAD)) if size >= LARGE else memoryview(bytearray(size))
             self._filled = 0
             self._fill(self._view[self._start :])
@@ -165,14 +179,7 @@ class FrameDecoder:
         body, self._body, self._filled = self._body, None, 0
         return body
 
-    def _open_head(self, raw: bytes) -> Head:
-        head = self.mode.open_head(raw)
-        self.limits.check(head.preamble)
-        if head.verified:
-            self._let_in(head.preamble)
-        return head
-
     def _let_in(self, preamble: Preamble) -> None:
         self._admit(preamble)
-        if preamble.compressed and self.compressor is None:
+        if self.compressor is None and preamble.compressed:
             raise FrameError(f"{tag_name(preamble.tag)} says it is compressed; that was not agreed", rule="FRAME-8")

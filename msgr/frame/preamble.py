@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import le
 from struct import Struct
 from typing import Final, NamedTuple
 
 from ..errors import ChecksumError, FrameError, FrameTooLarge
-from ..wire import PREAMBLE_SEED, Octets, checksum
+from ..wire import PREAMBLE_SEED, Octets
+from ..wire.checksum import INVERSION, crc32c
 from .tag import parse_tag, tag_name
 
 _LAYOUT: Final = Struct("<BB" + "IH" * 4 + "BBI")
@@ -32,6 +32,13 @@ assert _LAYOUT.size == 32  # FRAME-2
 SIZE: Final = _LAYOUT.size
 _FIELDS: Final = Struct(_LAYOUT.format.removesuffix("I"))
 """All but the checksum."""
+_TAKEN: Final = Struct(_LAYOUT.format.replace("H", "2x").removesuffix("BBI") + "BxI")
+"""What of it is looked at."""
+assert _TAKEN.size == SIZE
+_CHECKSUM: Final = Struct("<I")
+_CHECKED: Final = SIZE - _CHECKSUM.size
+_START: Final = PREAMBLE_SEED ^ INVERSION
+_TAGS: Final = tuple(map(parse_tag, range(256)))
 
 MAX_SEGMENTS: Final = 4
 ALIGNMENTS: Final = (8, 8, 8, 4096)
@@ -49,11 +56,15 @@ class FrameLimits:
 
         One that is compressed may be as long as a segment within the limit can get by that.
         """
-        lengths, limits = preamble.lengths, self.segments
-        if all(map(le, lengths, limits)):
-            return
+        _, lengths, compressed = preamble
+        limits = self.segments
+        if len(lengths) == MAX_SEGMENTS:  # written out for messages with data, of which there are most
+            a, b, c, d = lengths
+            w, x, y, z = limits
+            if a <= w and b <= x and c <= y and d <= z:
+                return
         for index, (length, limit) in enumerate(zip(lengths, limits, strict=False)):
-            if preamble.compressed and limit:
+            if compressed and limit:
                 limit += limit // 6 + 64  # snappy's worst case, and what the formats put in front
             if length > limit:
                 raise FrameTooLarge(
@@ -73,7 +84,7 @@ def pack(tag: int, lengths: Sequence[int], compressed: bool) -> bytes:
     else:
         slots = [part for pair in zip(lengths, ALIGNMENTS, strict=False) for part in pair]
         head = _FIELDS.pack(tag, count, *slots, *[0] * (2 * (MAX_SEGMENTS - count)), flags, 0)
-    return head + checksum(head, PREAMBLE_SEED).to_bytes(4, "little")
+    return head + _CHECKSUM.pack(crc32c(head, _START) ^ INVERSION)
 
 
 class Preamble(NamedTuple):
@@ -89,14 +100,19 @@ class Preamble(NamedTuple):
 
     @classmethod
     def decode(cls, data: Octets) -> Preamble:
-        """Take 32 bytes apart; raises ChecksumError (FRAME-3) and FrameError (FRAME-1, FRAME-4)."""
-        tag, count, l0, _, l1, _, l2, _, l3, _, flags, _, expected = _LAYOUT.unpack(data)
-        actual = checksum(data[:-4], PREAMBLE_SEED)
+        """Take the first 32 bytes apart; raises ChecksumError (FRAME-3) and FrameError (FRAME-1, FRAME-4)."""
+        number, count, l0, l1, l2, l3, flags, expected = _TAKEN.unpack_from(data)
+        actual = crc32c(data[:_CHECKED], _START) ^ INVERSION
         if actual != expected:
             raise ChecksumError(f"preamble checksum {expected:#010x}, its bytes give {actual:#010x}", rule="FRAME-3")
-        if not 1 <= count <= MAX_SEGMENTS:
-            raise FrameError(f"{tag_name(tag)} with {count} segments, 1 to {MAX_SEGMENTS} are possible", rule="FRAME-1")
-        lengths = (l0, l1, l2, l3)[:count]
-        if count > 1 and not lengths[-1]:
+        tag = _TAGS[number]
+        lengths: tuple[int, ...] = (l0, l1, l2, l3)
+        if count != MAX_SEGMENTS:
+            if not 1 <= count < MAX_SEGMENTS:
+                text = f"{tag_name(tag)} with {count} segments, 1 to {MAX_SEGMENTS} are possible"
+                raise FrameError(text, rule="FRAME-1")
+            lengths = lengths[:count]
+        if not lengths[-1] and count > 1:
             raise FrameError(f"{tag_name(tag)} with {count} segments, the last one empty", rule="FRAME-4")
-        return cls(parse_tag(tag), lengths, bool(flags & COMPRESSED))
+        # What the constructor of a NamedTuple comes to, without its call: there is one for every frame.
+        return tuple.__new__(cls, (tag, lengths, flags & COMPRESSED != 0))

@@ -18,7 +18,7 @@ Padding is sent as zeros and not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,14 +35,16 @@ from .buffers import BUFFERS
 from .late import is_aborted_by_flags, is_aborted_by_status, late_flags, late_status
 from .mode import LARGE, Frame, Head, Revision, own
 from .nonce import NONCE_SIZE, NonceSequence
-from .preamble import Preamble
+from .preamble import MAX_SEGMENTS, Preamble
 from .tag import tag_name
 
 _KEY_SIZE: Final = 16
 _TAG_SIZE: Final = 16
 _BLOCK: Final = 16
+_PAST: Final = _BLOCK - 1
 _INLINE_SIZE: Final = 48
 _FLAGS: Final = tuple(bytes([late_flags(aborted)]).ljust(_BLOCK, b"\0") for aborted in (False, True))
+_COMPLETE: Final = late_status(False)
 _STATUS: Final = tuple(bytes([late_status(aborted)]).ljust(_BLOCK, b"\0") for aborted in (False, True))
 """What ends a frame, by whether it was aborted."""
 SECRET_SIZE: Final = _KEY_SIZE + 2 * NONCE_SIZE
@@ -51,34 +53,41 @@ SECRET_SIZE: Final = _KEY_SIZE + 2 * NONCE_SIZE
 
 _HEAD_PLAIN: Final = preamble.SIZE + _INLINE_SIZE
 _ZEROS: Final = tuple(map(bytes, range(_BLOCK)))
+_NOTHING: Final = (b"",) * MAX_SEGMENTS
 
 
 def _padded(length: int) -> int:
-    return (length + _BLOCK - 1) & -_BLOCK
+    return (length + _PAST) & -_BLOCK
 
 
 def _pad(segments: Iterable[Octets], tail: bytes = b"") -> list[Octets]:
     pieces: list[Octets] = []
     for segment in segments:
         if size := len(segment):
-            pieces.append(segment)
-            if missing := -size % _BLOCK:
-                pieces.append(_ZEROS[missing])
+            pieces += (segment, _ZEROS[-size % _BLOCK])
     pieces.append(tail)
     return pieces
 
 
-def _cut(plain: bytes | memoryview, lengths: Iterable[int]) -> list[Octets]:
-    segments: list[Octets] = []
-    start = 0
-    for length in lengths:
-        if length:
-            segment = plain[start : start + length]
-            segments.append(segment if isinstance(segment, bytes) else own(segment))
-            start += (length + _BLOCK - 1) & -_BLOCK
-        else:
-            segments.append(b"")
-    return segments
+def _four(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the lengths of four segments: those that are not there take no room, just as empty ones."""
+    return lengths if len(lengths) == MAX_SEGMENTS else (*lengths, 0, 0, 0)[:MAX_SEGMENTS]
+
+
+def _cut(
+    first: Octets, plain: bytes | memoryview, start: int, b: int, c: int, d: int
+) -> tuple[Octets, Octets, Octets, Octets]:
+    """Return segment 0, and segments 1 to 3 out of what was decrypted, where the first of them begins at `start`."""
+    third = start + ((b + _PAST) & -_BLOCK)
+    fourth = third + ((c + _PAST) & -_BLOCK)
+    if isinstance(plain, memoryview):
+        return first, own(plain[start : start + b]), own(plain[third : third + c]), own(plain[fourth : fourth + d])
+    return (
+        first,
+        plain[start : start + b] if b else b"",  # to ask is cheaper than to cut nothing
+        plain[third : third + c] if c else b"",
+        plain[fourth : fourth + d] if d else b"",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +128,7 @@ class SecureMode:
     def _encrypt(self, plain: bytes) -> bytes:
         return self._aead.encrypt(self._send.next(), plain, None)
 
-    def _encrypt_all(self, pieces: list[Octets]) -> list[Octets]:
+    def _encrypt_all(self, pieces: Sequence[Octets]) -> list[Octets]:
         """Encrypt pieces as one text: joined, or each by itself where a copy would cost more than that."""
         size = sum(map(len, pieces))
         if size < LARGE:
@@ -141,7 +150,7 @@ class SecureMode:
 
     def _decrypt_all(self, sealed: memoryview, what: str) -> bytes | memoryview:
         """Decrypt a text, in place where it is large and our own."""
-        if len(sealed) < LARGE or sealed.readonly:
+        if sealed.readonly or len(sealed) < LARGE:
             return self._decrypt(sealed, what)
         context = Cipher(self._key, GCM(self._receive.next())).decryptor()
         return _finish(context, sealed, what)
@@ -202,7 +211,10 @@ class SecureRev0(SecureMode):
         tag, lengths, compressed = head.preamble
         if is_aborted_by_flags(plain[-_BLOCK]):
             return Frame(tag, (), aborted=True)
-        return Frame(tag, tuple(_cut(plain, lengths)), compressed=compressed)
+        size, *others = _four(lengths)
+        first = plain[:size]
+        segments = _cut(own(first) if isinstance(first, memoryview) else first, plain, _padded(size), *others)
+        return Frame(tag, segments[: len(lengths)], compressed=compressed)
 
 
 class SecureRev1(SecureMode):
@@ -213,45 +225,64 @@ class SecureRev1(SecureMode):
 
     def seal(self, frame: Frame) -> list[Octets]:
         """Encrypt the frame in one to three operations; raises ConfigError."""
-        segments = frame.segments
-        lengths = [len(segment) for segment in segments]
-        head = preamble.pack(frame.tag, lengths, frame.compressed)
-        first, size = segments[0], lengths[0]
-        sealed: list[Octets] = [self._encrypt((head + first[:_INLINE_SIZE]).ljust(_HEAD_PLAIN, b"\0"))]
-        if size > _INLINE_SIZE:
+        tag, segments, aborted, compressed = frame
+        count = len(segments)
+        # Segments that are not there and empty ones add the same to block C: nothing. So four serve for any number.
+        first, front, middle, data = segments if count == MAX_SEGMENTS else (*segments, *_NOTHING)[:MAX_SEGMENTS]
+        lengths = a, b, c, d = len(first), len(front), len(middle), len(data)
+        next_nonce, encrypt = self._send.next, self._aead.encrypt
+        head = preamble.pack(tag, lengths[:count], compressed) + first[:_INLINE_SIZE]
+        sealed: list[Octets] = [encrypt(next_nonce(), head.ljust(_HEAD_PLAIN, b"\0"), None)]
+        if a > _INLINE_SIZE:
             sealed += self._encrypt_all(_pad((first[_INLINE_SIZE:],)))
-        if len(segments) > 1:
-            sealed += self._encrypt_all(_pad(segments[1:], _STATUS[frame.aborted]))
-        elif frame.aborted:  # FRAME-12: no epilogue, so nothing could say it
-            raise ConfigError(f"{tag_name(frame.tag)} has one segment and cannot be aborted in msgr2.1")
+        if count > 1:
+            pieces = (
+                front,
+                _ZEROS[-b % _BLOCK],
+                middle,
+                _ZEROS[-c % _BLOCK],
+                data,
+                _ZEROS[-d % _BLOCK],
+                _STATUS[aborted],
+            )
+            if b + c + d < LARGE:
+                sealed.append(encrypt(next_nonce(), b"".join(pieces), None))
+            else:
+                sealed += self._encrypt_all(pieces)
+        elif aborted:  # FRAME-12: no epilogue, so nothing could say it
+            raise ConfigError(f"{tag_name(tag)} has one segment and cannot be aborted in msgr2.1")
         return sealed
 
     def open_head(self, data: Octets) -> Head:
         """Verify and decrypt preamble and inline part."""
         plain = self._decrypt(data, "the head of a frame")
-        frame = Preamble.decode(plain[: preamble.SIZE])
-        lengths = frame.lengths
-        first = lengths[0]
+        frame = Preamble.decode(plain)
+        _, lengths, _ = frame
+        count = len(lengths)
+        first, b, c, d = lengths if count == MAX_SEGMENTS else _four(lengths)
         size = _padded(first) - _INLINE_SIZE + _TAG_SIZE if first > _INLINE_SIZE else 0
-        if len(lengths) > 1:
-            size += _BLOCK + _TAG_SIZE
-            for length in lengths[1:]:
-                size += (length + _BLOCK - 1) & -_BLOCK
-        return Head(frame, size, True, plain[preamble.SIZE : preamble.SIZE + min(first, _INLINE_SIZE)])
+        if count > 1:
+            size += ((b + _PAST) & -_BLOCK) + ((c + _PAST) & -_BLOCK) + ((d + _PAST) & -_BLOCK) + _BLOCK + _TAG_SIZE
+        return Head(frame, size, True, plain[preamble.SIZE : preamble.SIZE + first])
 
     def open_body(self, head: Head, body: memoryview) -> Frame:
         """Verify and decrypt what follows the head."""
         tag, lengths, compressed = head.preamble
-        first = lengths[0]
+        count = len(lengths)
+        first, b, c, d = lengths if count == MAX_SEGMENTS else _four(lengths)
         segment: Octets = head.inline
         if first > _INLINE_SIZE:
             end = _padded(first) - _INLINE_SIZE + _TAG_SIZE
             rest = self._decrypt_all(body[:end], "segment 0")
             segment = b"".join((segment, rest[: first - _INLINE_SIZE]))
             body = body[end:]
-        if len(lengths) == 1:
+        if count == 1:
             return Frame(tag, (segment,), False, compressed)
-        plain = self._decrypt_all(body, "the segments after the first")
-        if is_aborted_by_status(plain[-_BLOCK]):
+        what = "the segments after the first"
+        plain = self._decrypt(body, what) if len(body) < LARGE else self._decrypt_all(body, what)
+        status = plain[-_BLOCK]
+        if status != _COMPLETE and is_aborted_by_status(status):
             return Frame(tag, (), aborted=True)
-        return Frame(tag, (segment, *_cut(plain, lengths[1:])), False, compressed)
+        segments = _cut(segment, plain, 0, b, c, d)
+        # What the constructor of a NamedTuple comes to, without its call: there is one for every frame.
+        return tuple.__new__(Frame, (tag, segments if count == MAX_SEGMENTS else segments[:count], False, compressed))

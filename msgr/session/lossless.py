@@ -99,30 +99,31 @@ class LosslessSession:
 
     def next_frame(self) -> Frame | None:
         """Return the frame that goes out next: what is written again, what waits, an acknowledgement; or None."""
-        extension = self._extension
+        extension, queue = self._extension, self.queue
         if self._replay:
             entry = self._replay.popleft()
+            message, receipt = entry
             self.counters.resent += 1
-        elif self.queue and not (self._ack_due and extension is not None and extension.is_splitting):
-            taken = self.queue.pop() if extension is None else extension.pop()
+        elif queue.count and not (self._ack_due and extension is not None and extension.is_splitting):
+            taken = queue.pop() if extension is None else extension.pop()
             if isinstance(taken, Frame):
                 self.counters.parts += 1
                 return taken
             entry = taken
-            self.out_seq += 1
-            entry[1].seq = self.out_seq
-            self._written_bytes += entry[0].size
+            message, receipt = entry
+            self.out_seq = receipt.seq = self.out_seq + 1
+            self._written_bytes += message.size
             self.counters.sent += 1
         elif self._ack_due:  # parts carry none, so it does not wait for the end of a message
             self._ack_due = False
             return to_frame(Ack(seq=self.in_seq))
         else:
             return None
-        if self._sent is _NONE:
-            self._sent = deque()
-        self._sent.append(entry)
+        sent = self._sent
+        if sent is _NONE:
+            sent = self._sent = deque()
+        sent.append(entry)
         self._ack_due = False
-        message, receipt = entry
         if extension is None:
             return message.to_frame(seq=receipt.seq, ack_seq=self.in_seq)
         return extension.to_frame(message, seq=receipt.seq, ack_seq=self.in_seq)
@@ -149,12 +150,14 @@ class LosslessSession:
         if ack_seq:
             self.acknowledge(ack_seq)
         self._ack_due = True
-        if message.seq <= self.in_seq:
-            self.counters.duplicates += 1
-            return None
-        self.counters.gaps += message.seq - self.in_seq - 1
-        self.counters.received += 1
-        self.in_seq = message.seq
+        seq, expected, counters = message.seq, self.in_seq + 1, self.counters
+        if seq != expected:
+            if seq < expected:
+                counters.duplicates += 1
+                return None
+            counters.gaps += seq - expected
+        counters.received += 1
+        self.in_seq = seq
         return message
 
     def acknowledge(self, seq: int) -> None:
@@ -227,8 +230,9 @@ class LosslessSession:
                 self.counters.undelivered += 1
 
     def _settle_up_to(self, entries: deque[Entry], seq: int) -> None:
+        counters = self.counters
         while entries and entries[0][1].seq <= seq:
             message, receipt = entries.popleft()
             self._written_bytes -= message.size
-            self.counters.acknowledged += 1
+            counters.acknowledged += 1
             receipt.settle(Outcome.ACKNOWLEDGED)

@@ -8,10 +8,11 @@ from typing import Any, Final, NoReturn
 
 from ..errors import ConfigError, PeerError
 from ..frame import Frame, Tag
-from ..payload import HEADER_SIZE, MessageHeader, pack_header, unpack_header
+from ..payload import FLAGS, HEADER_SIZE, MessageHeader, pack_header, unpack_header
 from ..wire import Octets
 
 DEFAULT_PRIORITY: Final = 127
+_MESSAGE: Final = Tag.MESSAGE
 _FIELD_BITS: Final = {"type": 16, "tid": 64, "priority": 16, "version": 16, "compat_version": 16, "channel": 16}
 
 
@@ -39,6 +40,8 @@ class Message:
     compat_version: int
     seq: int
     channel: int
+    size: int = field(init=False, repr=False, compare=False)
+    """The bytes of the three segments together."""
 
     def __init__(
         self,
@@ -54,28 +57,39 @@ class Message:
         seq: int = 0,
         channel: int = 0,
     ) -> None:
-        # By the slots themselves: what a frozen dataclass makes of this takes three times as long.
-        _set_type(self, type)
-        _set_front(self, front)
-        _set_middle(self, middle)
-        _set_data(self, data)
-        _set_tid(self, tid)
-        _set_priority(self, priority)
-        _set_version(self, version)
-        _set_compat_version(self, compat_version)
-        _set_seq(self, seq)
-        _set_channel(self, channel)
-
-    @property
-    def size(self) -> int:
-        """The bytes of the three segments together."""
-        return len(self.front) + len(self.middle) + len(self.data)
+        draft: Any = self
+        whole = self.__class__ is Message
+        if whole:
+            _thaw(self, _Draft)
+        else:  # a class of the user's own may have more slots, and cannot become a draft
+            draft = _Draft()
+        draft.type = type
+        draft.front = front
+        draft.middle = middle
+        draft.data = data
+        draft.tid = tid
+        draft.priority = priority
+        draft.version = version
+        draft.compat_version = compat_version
+        draft.seq = seq
+        draft.channel = channel
+        draft.size = len(front) + len(middle) + len(data)
+        if whole:
+            draft.__class__ = Message
+        else:
+            for name in _Draft.__slots__:
+                object.__setattr__(self, name, getattr(draft, name))
 
     def check(self) -> None:
         """Raise ConfigError where a field does not fit the header, or a segment is no plain run of bytes."""
         # One step for all that is well: a number that is too large leaves bits behind, and so does a negative one.
         if (self.type | self.priority | self.version | self.compat_version | self.channel) >> 16 or self.tid >> 64:
             self._complain()
+        front, middle, data = self.front, self.middle, self.data
+        if isinstance(data, memoryview) or isinstance(front, memoryview) or isinstance(middle, memoryview):
+            self._check_views()
+
+    def _check_views(self) -> None:
         for segment in (self.front, self.middle, self.data):
             # What such a view is long is not how many bytes it would put on the wire.
             if isinstance(segment, memoryview) and (segment.nbytes != len(segment) or not segment.c_contiguous):
@@ -91,25 +105,20 @@ class Message:
 
         Only one that is `extended` tells the channel. The first `start` bytes are left out: they went in parts.
         """
+        channel, compat = self.channel if extended else 0, self.compat_version
         header = pack_header(
-            seq,
-            self.tid,
-            self.type,
-            self.priority,
-            self.version,
-            ack_seq,
-            self.compat_version,
-            self.channel if extended else 0,
+            seq, self.tid, self.type, self.priority, self.version, 0, 0, ack_seq, FLAGS, compat, channel
         )
         front, middle, data = self.pieces(start) if start else (self.front, self.middle, self.data)
         if len(data):
-            return Frame(Tag.MESSAGE, (header, front, middle, data))
-        return Frame.of(Tag.MESSAGE, header, front, middle)
+            # What the constructor of a NamedTuple comes to, without its call: there is one for every message.
+            return tuple.__new__(Frame, (_MESSAGE, (header, front, middle, data), False, False))
+        return Frame.of(_MESSAGE, header, front, middle)
 
     def pieces(self, start: int, stop: int | None = None) -> tuple[Octets, Octets, Octets]:
         """Return what of front, middle and data lies from byte `start` to byte `stop` of all three, uncopied."""
         front, middle = len(self.front), len(self.front) + len(self.middle)
-        stop = self.size if stop is None else stop
+        stop = middle + len(self.data) if stop is None else stop
         return (
             memoryview(self.front)[start:stop],
             memoryview(self.middle)[max(0, start - front) : max(0, stop - front)],
@@ -117,14 +126,17 @@ class Message:
         )
 
 
-def _setter(name: str) -> Callable[[Message, Any], None]:
-    setter: Callable[[Message, Any], None] = Message.__dict__[name].__set__
-    return setter
+class _Draft:
+    """A Message while its fields are set, once and at its birth.
+
+    To set eleven fields of what is frozen takes as long as to encrypt them. This has the same slots and is not frozen,
+    so it can become a Message by its class alone.
+    """
+
+    __slots__ = Message.__slots__
 
 
-_set_type, _set_front, _set_middle, _set_data = map(_setter, ("type", "front", "middle", "data"))
-_set_tid, _set_priority, _set_version = map(_setter, ("tid", "priority", "version"))
-_set_compat_version, _set_seq, _set_channel = map(_setter, ("compat_version", "seq", "channel"))
+_thaw: Final[Callable[[Message, type[_Draft]], None]] = object.__dict__["__class__"].__set__
 
 
 def take_message(frame: Frame, *, extended: bool = False) -> tuple[int, Message]:
@@ -135,20 +147,28 @@ def take_message(frame: Frame, *, extended: bool = False) -> tuple[int, Message]
     segments = frame.segments
     if len(segments[0]) != HEADER_SIZE:
         raise PeerError(f"a message header of {len(segments[0])} bytes, it has {HEADER_SIZE}", rule="MESSAGE-1")
-    seq, tid, type, priority, version, ack_seq, compat_version, reserved = unpack_header(segments[0])
     _, front, middle, data = segments if len(segments) == 4 else (*segments, b"", b"", b"")[:4]
-    return ack_seq, Message(
-        type=type,
-        front=front,
-        middle=middle,
-        data=data,
-        tid=tid,
-        priority=priority,
-        version=version,
-        compat_version=compat_version,
-        seq=seq,
-        channel=reserved if extended else 0,
-    )
+    draft: Any = _Draft()
+    (
+        draft.seq,
+        draft.tid,
+        draft.type,
+        draft.priority,
+        draft.version,
+        _,
+        _,
+        ack_seq,
+        _,
+        draft.compat_version,
+        reserved,
+    ) = unpack_header(segments[0])
+    draft.front = front
+    draft.middle = middle
+    draft.data = data
+    draft.channel = reserved if extended else 0
+    draft.size = len(front) + len(middle) + len(data)
+    draft.__class__ = Message
+    return ack_seq, draft
 
 
 def open_message(frame: Frame, *, extended: bool = False) -> tuple[MessageHeader, Message]:

@@ -32,10 +32,11 @@ class OutQueue:
 
     def push(self, message: Message, receipt: Receipt) -> None:
         """Append a message to the queue of its priority."""
-        queue = self._queues.get(message.priority)
+        priority = message.priority
+        queue = self._queues.get(priority)
         if queue is None:
-            queue = self._queues[message.priority] = deque()
-            insort(self._priorities, message.priority)
+            queue = self._queues[priority] = deque()
+            insort(self._priorities, priority)
         queue.append((message, receipt))
         self.count += 1
         self.size += message.size

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from array import array
-from dataclasses import replace
-from typing import Final
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields, replace
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -81,6 +84,57 @@ def test_a_field_that_does_not_fit(message: Message, said: str) -> None:
         message.check()
     with pytest.raises(ConfigError):
         message.to_frame(seq=1, ack_seq=0)
+
+
+def received(message: Message) -> Message:
+    return open_message(message.to_frame(seq=9, ack_seq=0))[1]
+
+
+EACH_BIRTH: Final = pytest.mark.parametrize("born", [lambda message: message, received], ids=["made", "received"])
+"""A message comes to be in two ways, and what it is must not tell which."""
+
+
+@EACH_BIRTH
+def test_a_message_is_frozen(born: Callable[[Message], Message]) -> None:
+    message = born(Message(type=1, front=b"front"))
+    assert type(message) is Message
+    for field in fields(message):
+        with pytest.raises(FrozenInstanceError):
+            setattr(message, field.name, 1)
+        with pytest.raises(FrozenInstanceError):
+            delattr(message, field.name)
+
+
+@EACH_BIRTH
+def test_copies_are_equal_and_whole(born: Callable[[Message], Message]) -> None:
+    message = born(Message(type=1, front=b"1", middle=b"22", data=b"333", tid=4, priority=5, version=6))
+    for other in (copy.copy(message), copy.deepcopy(message), pickle.loads(pickle.dumps(message)), replace(message)):
+        assert type(other) is Message
+        assert (other, hash(other), repr(other)) == (message, hash(message), repr(message))
+        assert other.size == message.size == 6
+    assert replace(message, data=b"4444").size == 7
+    assert replace(message, tid=5) != message
+
+
+class Ping(Message):
+    """A user may have classes of messages."""
+
+    __slots__ = ("more",)
+
+
+def test_a_class_of_the_user_s_own() -> None:
+    ping = Ping(type=1, data=b"data")
+    assert type(ping) is Ping
+    assert (ping.type, ping.data, ping.priority, ping.size) == (1, b"data", DEFAULT_PRIORITY, 4)
+    assert received(ping) == Message(type=1, data=b"data", seq=9)
+    with pytest.raises(FrozenInstanceError):
+        ping.type = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("positional", "named"), [((), {}), ((1,), {}), ((), {"type": 1, "size": 2})])
+def test_a_constructor_without_a_type_or_with_a_word_too_many(positional: tuple[int, ...], named: Any) -> None:
+    with pytest.raises(TypeError):
+        Message(*positional, **named)
 
 
 @pytest.mark.parametrize("size", [0, 40, 42, 43])
