@@ -39,8 +39,8 @@ class Carrier(Protocol):
     def wake(self) -> None:
         """Take note that there is something to write, or room to read."""
 
-    def flush(self) -> bool:
-        """Have what is queued written, at once if that is better; tells whether it was."""
+    def flush(self) -> None:
+        """Have what is queued written, at once if that is better."""
 
     def end(self, error: MsgrError | None) -> None:
         """End the connection now."""
@@ -183,14 +183,13 @@ class Session:
         ended it) where the session is over. A send that was cancelled has queued nothing.
         """
         check_message(message, self.limits)
-        traffic = self.core.traffic
         await checkpoint_if_cancelled()
-        while traffic.held_bytes + traffic.outstanding * OVERHEAD >= self.limits.outbox and not self.over:
+        while self.core.traffic.held(OVERHEAD) >= self.limits.outbox and not self.over:
             if self._has_room_in(message.channel):
                 break
             await self._until_written()
         self._check()
-        receipt = self._queue(message, forward)
+        receipt = self._queue(message, Receipt() if forward is None else ForwardedReceipt(forward))
         self._queued += 1
         if self._queued % _BURST == 0:
             await cancel_shielded_checkpoint()
@@ -204,12 +203,12 @@ class Session:
         """
         check_message(message, self.limits)
         self._check()
-        held, limit = self._held + message.size + OVERHEAD, self.limits.buffered
+        held, limit = self.core.traffic.held(OVERHEAD) + message.size + OVERHEAD, self.limits.buffered
         if held > limit:
             error = Overloaded(f"{held} bytes are not delivered yet, {limit} are allowed [DELIVERY-4]")
             self.finish(error)
             raise error
-        return self._queue(message, forward)
+        return self._queue(message, Receipt() if forward is None else ForwardedReceipt(forward))
 
     async def _until_written(self) -> None:
         """Wait until something happened; whoever writes then has to tell, even where it costs the reader a turn."""
@@ -219,28 +218,19 @@ class Session:
         finally:
             self.blocked -= 1
 
-    def _queue(self, message: Message, forward: Heir | None) -> Receipt:
-        receipt = Receipt() if forward is None else ForwardedReceipt(forward)
-        self._push(message, receipt)
-        return receipt
-
-    def _push(self, message: Message, receipt: Receipt) -> None:
-        self.core.traffic.push(message, receipt)
+    def _queue(self, message: Message, receipt: Receipt) -> Receipt:
+        self.core.traffic.queue.push(message, receipt)
         if self.driver is None:
             self.wanted.ring()
         else:
             self.driver.flush()
-
-    @property
-    def _held(self) -> int:
-        traffic = self.core.traffic
-        return traffic.held_bytes + traffic.outstanding * OVERHEAD
+        return receipt
 
     def _has_room_in(self, channel: int) -> bool:
         """Tell whether a channel may queue more although the session is full: its share is not for others to take."""
         queue = self.core.traffic.queue
         shared = isinstance(queue, ChannelQueue) and queue.backlog(channel) < self.limits.outbox
-        return shared and self._held < self.limits.buffered
+        return shared and self.core.traffic.held(OVERHEAD) < self.limits.buffered
 
     async def receive(self) -> Message:
         """Return the next message; raises ConnectionLost (or the PeerError that ended it) where no more will come.
@@ -341,9 +331,9 @@ class Session:
             check_message(message, self.limits)
         except (MessageTooLarge, ConfigError):
             return False
-        if self.over or self._held + message.size + OVERHEAD > self.limits.buffered:
+        if self.over or self.core.traffic.held(OVERHEAD) + message.size + OVERHEAD > self.limits.buffered:
             return False
-        self._push(message, receipt)
+        self._queue(message, receipt)
         return True
 
     def attached(self, driver: Carrier, peer: Peer, *, resumed: bool) -> None:

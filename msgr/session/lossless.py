@@ -60,6 +60,12 @@ class LosslessSession:
         """The bytes of all messages whose outcome is open."""
         return self.queue.size + self._written_bytes
 
+    def held(self, overhead: int) -> int:
+        """Return the bytes of all messages whose outcome is open, and `overhead` more for each."""
+        queue = self.queue
+        count = queue.count + len(self._sent) + len(self._replay)
+        return queue.size + self._written_bytes + count * overhead
+
     @property
     def unacknowledged(self) -> int:
         """How many messages were written and not acknowledged."""

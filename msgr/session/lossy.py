@@ -43,6 +43,10 @@ class LossySession:
         """The bytes of all messages whose outcome is open."""
         return self.queue.size
 
+    def held(self, overhead: int) -> int:
+        """Return the bytes of all messages whose outcome is open, and `overhead` more for each."""
+        return self.queue.size + self.queue.count * overhead
+
     @property
     def outstanding(self) -> int:
         """How many messages have no outcome yet."""

@@ -138,15 +138,17 @@ class Driver(ABC):
         assert self.session is not None
         await self.session.changed.wait()
 
-    def flush(self) -> bool:
+    def flush(self) -> None:
         """Have what is queued written: at once where it answers what came in, which saves a turn of the loop.
 
-        Only the first message after something came in goes alone; those that follow are written together. Tells whether
-        it was written.
+        Only the first message after something came in goes alone; those that follow are written together.
         """
-        if not self._prompt or self._left or self._coalesce:
+        if self._prompt and not (self._left or self._coalesce):
+            self._write_at_once()
+        else:
             self.wake()
-            return False
+
+    def _write_at_once(self) -> None:
         self._prompt = False
         pieces = self.connection.data_to_send()
         try:
@@ -155,9 +157,8 @@ class Driver(ABC):
             self.end(error)
         if self._left or self.ended:
             self.wake()
-            return False
-        self._tell_room()
-        return True
+        else:
+            self._tell_room()
 
     def _take_events(self) -> None:
         """Pass on what the connection reports."""

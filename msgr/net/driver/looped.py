@@ -176,13 +176,11 @@ class LoopDriver(Driver):
 
     # Writing.
 
-    def flush(self) -> bool:
-        """Have what is queued written; where all is, there is no turn for an acknowledgement that went with it."""
-        written = super().flush()
-        if written and self._turn is not None and self._reads and not self.connection.has_output:
-            self._turn.cancel()
+    def _write_at_once(self) -> None:
+        super()._write_at_once()
+        if self._turn is not None and self._reads and not (self._left or self.connection.has_output):
+            self._turn.cancel()  # an acknowledgement was due, and went with the message
             self._turn = None
-        return written
 
     def _do(self) -> None:
         """Write what there is, as far as that goes, and read on where there is room."""

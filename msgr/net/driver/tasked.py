@@ -46,12 +46,12 @@ class TaskDriver(Driver):
         """Take note that there is something to write, or room to read."""
         self._work.ring()
 
-    def flush(self) -> bool:
+    def flush(self) -> None:
         """Have what is queued written: at once where that is better, and nobody writes already."""
         if self._resting:
-            return super().flush()
-        self.wake()
-        return False
+            super().flush()
+        else:
+            self.wake()
 
     async def run(self) -> None:
         """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
