@@ -14,6 +14,7 @@ import pytest
 
 from msgr.wire import Octets
 
+from . import beside
 from .figures import Results, markdown, table
 from .goals import goals
 from .links import Link
@@ -212,3 +213,13 @@ def test_figures_are_shown_and_drawn() -> None:
     assert {entry.title for entry in ENTRIES.values()} <= words
     document: list[dict[str, Any]] = json.loads(json.dumps(found.document()))
     assert document[0]["transports"]["sockets"]["runs"] == [2000.0, 1000.0]
+
+
+def test_encrypting_beside_the_loop_is_measured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["beside", "--repeat", "1", "--count", "2"])
+    beside.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["decrypt", "discard"]
+    assert all(float(line.split()[-1]) > 0 for line in lines)
