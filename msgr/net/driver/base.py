@@ -77,7 +77,7 @@ class Driver(ABC):
 
     @abstractmethod
     async def run(self) -> None:
-        """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
+        """Drive the connection to its end; the stream is closed then. It raises nothing of the connection's."""
 
     @abstractmethod
     def begin(self, tasks: TaskGroup, over: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
 """Drives a connection over a socket by callbacks of asyncio's loop.
 
 What comes in is handled where the loop finds it, so an answer is under way one turn of the loop and several switches of
-tasks earlier than with `tasked`; and an idle connection holds no tasks beside the one that it runs in.
+tasks earlier than with `tasked`; and an idle connection that was accepted holds no task at all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _READS: Final = 8
 class LoopDriver(Driver):
     """A driver that is called when there is something to do.
 
-    What a callback raises ends the connection, and is raised by `run`, as if it had come up there.
+    What a callback raises ends the connection, and is raised by `run`, or in the tasks that `begin` was given.
     """
 
     __slots__ = (
@@ -61,7 +61,7 @@ class LoopDriver(Driver):
         self._running = self._reads = self._writes = False
 
     async def run(self) -> None:
-        """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
+        """Drive the connection to its end; the stream is closed then. It raises nothing of the connection's."""
         try:
             self._start()
             while not self.ended and self._fault is None:

@@ -54,7 +54,7 @@ class TaskDriver(Driver):
             self.wake()
 
     async def run(self) -> None:
-        """Drive the connection to its end; the stream is closed then. It raises nothing but cancellation."""
+        """Drive the connection to its end; the stream is closed then. It raises nothing of the connection's."""
         try:
             async with quiet_tasks() as tasks:
                 tasks.start_soon(self._watch)
