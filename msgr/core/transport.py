@@ -30,7 +30,6 @@ class Transport:
         "_out",
         "_received",
         "_sent",
-        "next_frame",
         "output_bytes",
         "received_bytes",
         "sent_bytes",
@@ -44,8 +43,6 @@ class Transport:
         self._out: list[Octets] = []
         # The banner decides the revision; no frame is cut before that.
         self._decoder = FrameDecoder(crc_mode(Revision.REV1), limits.handshake(), admit, self._received.extend)
-        self.next_frame = self._decoder.next_frame if gate is None else self._next_frame
-        """Return the next frame, or None while it is not complete, or enough was opened; raises FrameError."""
         self.output_bytes = 0
         """The bytes that wait for `data_to_send`."""
         self.received_bytes = 0
@@ -71,7 +68,6 @@ class Transport:
     def compress(self, algorithm: Algorithm, *, minimum: int) -> None:
         """Compress the frames that follow, if they have `minimum` bytes, and take compressed ones (COMPRESSION-4)."""
         self._decoder.compressor = FrameCompressor(algorithm, minimum)
-        self.next_frame = self._next_frame
 
     @property
     def is_sated(self) -> bool:
@@ -119,11 +115,13 @@ class Transport:
         raw = self._decoder.take_raw(banner.HEAD_SIZE + size)
         return None if raw is None else Banner.of_wire(raw)
 
-    def _next_frame(self) -> Frame | None:
-        """Do what `next_frame` does where there is a gate, or frames may be compressed."""
+    def next_frame(self) -> Frame | None:
+        """Return the next frame, or None while it is not complete, or enough was opened; raises FrameError."""
+        decoder = self._decoder
+        if self._gate is None and decoder.compressor is None:  # as it is for most
+            return decoder.next_frame()
         if self.is_sated:
             return None
-        decoder = self._decoder
         frame = decoder.next_frame() if self._gate is None else self._gate.handling(decoder.next_frame)
         if decoder.compressor is not None and frame is not None:
             self._opened += frame.size

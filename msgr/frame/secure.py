@@ -126,6 +126,7 @@ class SecureMode:
         self._receive = NonceSequence(receive, self.revision)
 
     def _encrypt(self, plain: bytes) -> bytes:
+        """Encrypt one text with the next nonce; whoever is to seal wrongly on purpose does so here."""
         return self._aead.encrypt(self._send.next(), plain, None)
 
     def _encrypt_all(self, pieces: Sequence[Octets]) -> list[Octets]:
@@ -230,9 +231,8 @@ class SecureRev1(SecureMode):
         # Segments that are not there and empty ones add the same to block C: nothing. So four serve for any number.
         first, front, middle, data = segments if count == MAX_SEGMENTS else (*segments, *_NOTHING)[:MAX_SEGMENTS]
         lengths = a, b, c, d = len(first), len(front), len(middle), len(data)
-        next_nonce, encrypt = self._send.next, self._aead.encrypt
         head = preamble.pack(tag, lengths[:count], compressed) + first[:_INLINE_SIZE]
-        sealed: list[Octets] = [encrypt(next_nonce(), head.ljust(_HEAD_PLAIN, b"\0"), None)]
+        sealed: list[Octets] = [self._encrypt(head.ljust(_HEAD_PLAIN, b"\0"))]
         if a > _INLINE_SIZE:
             sealed += self._encrypt_all(_pad((first[_INLINE_SIZE:],)))
         if count > 1:
@@ -246,7 +246,7 @@ class SecureRev1(SecureMode):
                 _STATUS[aborted],
             )
             if b + c + d < LARGE:
-                sealed.append(encrypt(next_nonce(), b"".join(pieces), None))
+                sealed.append(self._encrypt(b"".join(pieces)))
             else:
                 sealed += self._encrypt_all(pieces)
         elif aborted:  # FRAME-12: no epilogue, so nothing could say it

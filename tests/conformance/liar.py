@@ -107,9 +107,7 @@ class LyingTransport(Transport):
         self._decoder.mode = _Watched(self.lie.mode(mode), self.lie)
 
     def send_banner(self, own: Banner) -> None:
-        wire = self.lie.banner(own.to_wire())
-        self._sent += wire
-        self._queue([wire])
+        self._queue([self.lie.banner(own.to_wire())])
 
     def next_banner(self, limits: Limits) -> Banner | None:
         before = self._decoder.pending
@@ -128,6 +126,10 @@ class LyingTransport(Transport):
 
     def send(self, frame: Frame) -> int:
         return sum(super(LyingTransport, self).send(each) for each in self.lie.says(frame, self.past))
+
+    def send_batch(self, pull: Callable[[], Frame | None], budget: int) -> None:
+        while budget > 0 and (frame := pull()) is not None:
+            budget -= self.send(frame)
 
 
 def lying(make: Callable[[Dice], Connection], lie: Lie) -> Connection:

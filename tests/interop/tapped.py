@@ -40,22 +40,24 @@ class TappedStream(SocketStream):
         self._taps: dict[Direction, Tap] = {"seen": Tap(), "sent": Tap()}
         strings.streams.append(self)
 
-    async def receive(self) -> bytes:
+    def receive_now(self) -> bytes | None:
         """Return what came in, and note what it says."""
-        data = await super().receive()
-        self._note("seen", data)
+        data = super().receive_now()
+        self._note("seen", data or b"")
         return data
 
-    async def receive_into(self, space: memoryview) -> int:
+    def receive_into_now(self, space: memoryview) -> int | None:
         """Put what came in into its place, and note what it says."""
-        size = await super().receive_into(space)
-        self._note("seen", bytes(space[:size]))
+        size = super().receive_into_now(space)
+        self._note("seen", bytes(space[: size or 0]))
         return size
 
-    async def send(self, pieces: list[Octets]) -> None:
-        """Write, and note what is said."""
-        self._note("sent", b"".join(pieces))
-        await super().send(pieces)
+    def send_now(self, pieces: list[Octets]) -> list[Octets]:
+        """Write what can be written, and note what that says."""
+        said = b"".join(pieces)
+        left = super().send_now(pieces)
+        self._note("sent", said[: len(said) - sum(map(len, left))])
+        return left
 
     def cut(self) -> bool:
         """Break the connection in both directions, and tell whether there was one."""
