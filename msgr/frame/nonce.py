@@ -12,15 +12,13 @@ The first operation uses the nonce as the connection secret has it; the counter 
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import Final
 
 from ..errors import NoncesExhausted
 from .mode import Revision
 
-_REV0: Final = Struct("<I8s")
-_REV1: Final = Struct("<4sQ")
-NONCE_SIZE: Final = _REV1.size
+NONCE_SIZE: Final = 12
+_COUNTER_BITS: Final = {Revision.REV0: 32, Revision.REV1: 64}
 
 
 class NonceSequence:
@@ -29,19 +27,18 @@ class NonceSequence:
     A wrapped counter ends the connection before a nonce repeats (CVE-2020-1759), whichever side would repeat it.
     """
 
-    __slots__ = ("_counter_leads", "_first", "_fixed", "_used", "_wrap")
+    __slots__ = ("_after", "_before", "_first", "_size", "_used", "_wrap")
 
     def __init__(self, initial: bytes, revision: Revision) -> None:
-        self._counter_leads = revision is Revision.REV0
-        self._fixed: bytes
-        self._first: int
-        if self._counter_leads:
-            self._first, self._fixed = _REV0.unpack(initial)
-            self._wrap = 1 << 32
-        else:
-            self._fixed, self._first = _REV1.unpack(initial)
-            self._wrap = 1 << 64
+        bits = _COUNTER_BITS[revision]
+        counter_first = revision is Revision.REV0
+        self._size = 4 if counter_first else 8
+        self._wrap = 1 << bits
         self._used = 0
+        counter = initial[: self._size] if counter_first else initial[-self._size :]
+        self._before = b"" if counter_first else initial[: -self._size]
+        self._after = initial[self._size :] if counter_first else b""
+        self._first = int.from_bytes(counter, "little")
 
     def next(self) -> bytes:
         """Return the next nonce; raises NoncesExhausted where it would be one that was used."""
@@ -49,7 +46,5 @@ class NonceSequence:
         if used == wrap:
             raise NoncesExhausted(f"all {wrap} nonces of this direction are used up [FRAME-11]")
         self._used = used + 1
-        counter = self._first + used
-        if counter >= wrap:
-            counter -= wrap
-        return _REV0.pack(counter, self._fixed) if self._counter_leads else _REV1.pack(self._fixed, counter)
+        counter = (self._first + used) % wrap
+        return self._before + counter.to_bytes(self._size, "little") + self._after
