@@ -209,12 +209,12 @@ class LoopDriver(Driver):
             self._go_on_writing()
             return
         self._stop_writing()
-        if pieces and self.connection.has_output:
-            self.wake()  # who fills what was emptied has a turn: or channels would run dry in one go
-        elif isinstance(self.connection.state, Parting):
-            self._take_leave()
         if pieces:
             self._tell_room()
+        if pieces and self.connection.has_output:
+            self.wake()  # after those who fill what was emptied: or channels would run dry in one go
+        elif isinstance(self.connection.state, Parting):
+            self._take_leave()
 
     def _go_on_writing(self) -> None:
         """Write again when there is room in the socket."""
