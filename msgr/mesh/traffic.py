@@ -81,7 +81,7 @@ class Traffic:
         try:
             while not self._finished.is_set():
                 if queue.backlog(channel) >= _BACKLOG:
-                    await session.changed.wait()
+                    await session.until_written()
                     continue
                 receipt = await session.send(message(self._seed, self._node, target, channel, number))
                 number += 1

@@ -109,7 +109,7 @@ class Session:
         self.lazy = False
         """Whether the first connection is not wanted before there is something to send."""
         self.changed = Bell()
-        """Rings when anything happened: a message, room to send, a connection, the end."""
+        """Rings when anything happened: a message, a connection, the end; room to send where anybody waits for that."""
         self.wanted = Bell()
         """Rings when a connection is wanted, or wanted no longer."""
         self.blocked = 0
@@ -187,7 +187,7 @@ class Session:
         while self.core.traffic.held(OVERHEAD) >= self.limits.outbox and not self.over:
             if self._has_room_in(message.channel):
                 break
-            await self._until_written()
+            await self.until_written()
         self._check()
         receipt = self._queue(message, Receipt() if forward is None else ForwardedReceipt(forward))
         self._queued += 1
@@ -210,7 +210,7 @@ class Session:
             raise error
         return self._queue(message, Receipt() if forward is None else ForwardedReceipt(forward))
 
-    async def _until_written(self) -> None:
+    async def until_written(self) -> None:
         """Wait until something happened; whoever writes then has to tell, even where it costs the reader a turn."""
         self.blocked += 1
         try:
@@ -298,7 +298,7 @@ class Session:
         try:
             with anyio.move_on_after(self.timeouts.close):
                 while not self.over and self.core.traffic.outstanding:
-                    await self._until_written()
+                    await self.until_written()
                 if self.driver is not None:
                     await self.driver.finish(linger=self.core.policy.lossy)
         finally:
