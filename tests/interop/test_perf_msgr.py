@@ -33,7 +33,7 @@ def theirs(release: str) -> Iterator[Programs]:
 async def asked(theirs: Programs, server: ours.Answering, address: str, *, size: int, count: int) -> None:
     """Have their client ask us, to the end that it reports itself."""
     await theirs.ask(address, size=size, count=count, within=LIMIT)
-    # It leaves when it has queued its last question; of those without an answer some may never have been written. And it
+    # It leaves when it has queued its last question; of those without an answer some may never have been written. It
     # waits only where more than a window of them has none, so there may be one more than that.
     assert count - WINDOW - 1 <= server.questions <= count
     assert server.octets == server.questions * size
