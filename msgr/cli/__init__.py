@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:  # it is where the shell closed it
             sys.stdout.flush()
     except KeyboardInterrupt:
+        # Where it was raised within an `exec`, as dataclasses need one when a module is imported, Python remembers, and
+        # would end by the signal although the interrupt is dealt with; the next one makes it forget.
+        exec("")
         return report.failure(Failure("KeyboardInterrupt", "interrupted", INTERRUPTED))
     except BrokenPipeError:
         # Whoever read our output has gone. What is still buffered must not fail again when Python exits.

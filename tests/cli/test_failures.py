@@ -163,6 +163,19 @@ def test_interrupted(msgr: Msgr, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (done.code, done.error["kind"]) == (130, "KeyboardInterrupt")
 
 
+def test_interrupted_while_code_is_made(tmp_path: Path) -> None:
+    """Python, run with -m, remembers an interrupt that was raised within an `exec`, and would end by the signal."""
+    (tmp_path / "interrupted.py").write_text(
+        "import sys\n"
+        "from msgr.cli import app, main\n"
+        "app._invoke = lambda arguments: exec('raise KeyboardInterrupt')\n"
+        "sys.exit(main(['demo']))\n"
+    )
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, timeout=LIMIT, check=False)
+    assert (done.returncode, done.stderr) == (130, b"msgr: interrupted\n")
+
+
 def test_a_fault_of_our_own_is_one_line(msgr: Msgr, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(arguments: list[str]) -> None:
         raise ExceptionGroup("tasks", [RuntimeError("no such luck")])
