@@ -40,6 +40,7 @@ class Monitors:
         self.changed = Bell()
         """Rings when there is a link, when it is lost, and at the end."""
         self._seeds = tuple(addresses)
+        self._last = ""  # the address of the monitor that let us in last
         self._log = EventLog("msgr.mon.monitors", settings.runtime.clock)
 
     async def linked(self) -> Link:
@@ -70,6 +71,7 @@ class Monitors:
             try:
                 async with hunt(self._addresses(), self.settings, self.methods) as found:
                     backoff = 0.0
+                    self._last = found.address
                     error = await self._serve(found)
             except MsgrError as failure:
                 error = failure
@@ -80,9 +82,15 @@ class Monitors:
             await anyio.sleep(backoff)
 
     def _addresses(self) -> list[str]:
-        """Return whom to ask: the monitors of the map, and then the addresses we began with."""
+        """Return whom to ask: the monitors of the map, then the addresses we began with, and whom we lost at the end.
+
+        Of several who answer the first to be asked is mostly the first to let us in, and that one may be of no use.
+        """
         mapped = [str(address) for address in self.monmap.addresses.values()] if self.monmap else []
-        return list(dict.fromkeys([*mapped, *self._seeds]))
+        order = dict.fromkeys([*mapped, *self._seeds])
+        if self._last in order:
+            order[self._last] = order.pop(self._last)
+        return list(order)
 
     async def _serve(self, found: Found) -> MsgrError:
         """Use the session with a monitor until it is over, and return what ended it."""
