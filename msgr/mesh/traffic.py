@@ -104,4 +104,6 @@ class Traffic:
         if (heard.front, heard.data) != (wanted.front, wanted.data):
             raise PeerError(f"message {heard.tid} of channel {heard.channel} came changed", rule="MESSAGE-1")
         self.tracks.setdefault((source, heard.channel), Track()).take(heard.tid)
-        self.volume[heard.channel] += heard.size
+        # Shares are of what comes while all channels are busy: they begin one after the other.
+        if all((source, channel) in self.tracks for channel in self._quotas):
+            self.volume[heard.channel] += heard.size

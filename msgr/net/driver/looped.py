@@ -31,6 +31,7 @@ class LoopDriver(Driver):
     """
 
     __slots__ = (
+        "_behind",
         "_descriptor",
         "_fault",
         "_loop",
@@ -58,6 +59,7 @@ class LoopDriver(Driver):
         self._fault: Exception | None = None
         self._tasks: TaskGroup | None = None
         self._over: Callable[[], None] | None = None
+        self._behind = False  # there was more to write than a batch
         self._running = self._reads = self._writes = False
 
     async def run(self) -> None:
@@ -176,6 +178,13 @@ class LoopDriver(Driver):
 
     # Writing.
 
+    def flush(self) -> None:
+        """Have what is queued written: at once where that is better, and no more than a batch of it waits."""
+        if self._behind:
+            self.wake()
+        else:
+            super().flush()
+
     def _write_at_once(self) -> None:
         super()._write_at_once()
         if self._turn is not None and self._reads and not (self._left or self.connection.has_output):
@@ -211,7 +220,8 @@ class LoopDriver(Driver):
         self._stop_writing()
         if pieces:
             self._tell_room()
-        if pieces and self.connection.has_output:
+        self._behind = bool(pieces) and self.connection.has_output
+        if self._behind:
             self.wake()  # after those who fill what was emptied: or channels would run dry in one go
         elif isinstance(self.connection.state, Parting):
             self._take_leave()
