@@ -75,7 +75,7 @@ class LoopDriver(Driver):
             self._stop()
 
     def begin(self, tasks: TaskGroup, over: Callable[[], None]) -> None:
-        """Do what `run` does without a task, which would be most of an idle connection. Whoever begins it ends it."""
+        """Do what `run` does, without a task for it: an idle connection holds none. Whoever begins it ends it."""
         self._tasks, self._over = tasks, over
         self._start()
 
