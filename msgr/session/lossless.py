@@ -12,48 +12,29 @@ from typing import Final
 from ..errors import PeerError
 from ..frame import Frame
 from ..payload import Ack, to_frame
-from .channels import ChannelQueue, ChannelQuotas
+from .channels import ChannelQuotas
 from .message import Message, take_message
-from .parts import Extension, PartLimits
-from .queue import Entry, OutQueue
-from .receipt import Outcome, Receipt
-from .stats import Counters
+from .queue import Entry
+from .receipt import Outcome
+from .traffic import Traffic
 
 _NONE: Final[deque[Entry]] = deque()
 """Stands where nothing was put yet, and nothing is put into it: an empty deque takes 760 bytes, and most are idle."""
 
 
-class LosslessSession:
-    """Numbers, queues and acknowledgements of one session; what the ends agreed about it is in its `PeerSession`.
+class LosslessSession(Traffic):
+    """The traffic of a session that keeps what it wrote until that is acknowledged.
 
     `queue` holds what was never written, `_replay` what was written on a connection that is lost, `_sent` what was
-    written on this one; the last two in the order of their numbers, all of `_sent` before all of `_replay`. Without
-    `channels`, the queue has strict priorities.
+    written on this one; the last two in the order of their numbers, all of `_sent` before all of `_replay`.
     """
 
-    __slots__ = (
-        "_ack_due",
-        "_extension",
-        "_replay",
-        "_sent",
-        "_written_bytes",
-        "counters",
-        "in_seq",
-        "out_seq",
-        "queue",
-    )
+    __slots__ = ("_replay", "_sent", "_written_bytes")
 
     def __init__(self, channels: ChannelQuotas | None = None) -> None:
-        self.counters = Counters()
-        self.queue: OutQueue | ChannelQueue = OutQueue() if channels is None else ChannelQueue(channels)
-        self.in_seq = 0
-        """The number of the last message that came in."""
-        self.out_seq = 0
-        """The highest number that was given to a message."""
+        super().__init__(channels)
         self._sent = self._replay = _NONE
         self._written_bytes = 0
-        self._ack_due = False
-        self._extension: Extension | None = None
 
     @property
     def held_bytes(self) -> int:
@@ -72,11 +53,6 @@ class LosslessSession:
         return len(self._sent) + len(self._replay)
 
     @property
-    def outstanding(self) -> int:
-        """How many messages have no outcome yet."""
-        return self.queue.count + self.unacknowledged
-
-    @property
     def has_output(self) -> bool:
         """Whether `next_frame` would return one."""
         return bool(self._replay) or bool(self.queue) or self._ack_due
@@ -85,23 +61,6 @@ class LosslessSession:
     def has_messages(self) -> bool:
         """Whether a message waits to be written, for the first time or again."""
         return bool(self._replay) or bool(self.queue)
-
-    def push(self, message: Message, receipt: Receipt | None = None) -> Receipt:
-        """Queue a message; the receipt, a new one or that given, will say what became of it."""
-        receipt = Receipt() if receipt is None else receipt
-        self.queue.push(message, receipt)
-        return receipt
-
-    def open(self, parts: PartLimits | None = None) -> None:
-        """Begin on a connection that is ready: with channels and parts where both ends have MSGR_EXT."""
-        self._close()
-        if parts is not None:
-            self._extension = Extension(self.queue, parts)
-
-    def _close(self) -> None:
-        if self._extension is not None:
-            self._extension.close()
-            self._extension = None
 
     def next_frame(self) -> Frame | None:
         """Return the frame that goes out next: what is written again, what waits, an acknowledgement; or None."""
@@ -134,17 +93,6 @@ class LosslessSession:
             return message.to_frame(seq=receipt.seq, ack_seq=self.in_seq)
         return extension.to_frame(message, seq=receipt.seq, ack_seq=self.in_seq)
 
-    def admit_part(self, lengths: tuple[int, ...], *, compressed: bool) -> None:
-        """Refuse a MESSAGE_PART by the lengths of its segments, before a byte of it is waited for; raises PeerError."""
-        if self._extension is not None:
-            self._extension.admit_part(lengths, compressed=compressed)
-
-    def receive_part(self, frame: Frame) -> None:
-        """Keep a part until its MESSAGE comes; raises PeerError."""
-        if self._extension is not None:
-            self._extension.take_part(frame)
-            self.counters.parts_received += 1
-
     def receive(self, frame: Frame) -> Message | None:
         """Return the message in a MESSAGE frame, or None where it was received before; raises PeerError.
 
@@ -168,8 +116,7 @@ class LosslessSession:
 
     def acknowledge(self, seq: int) -> None:
         """Settle all messages up to `seq`; raises PeerError for one that was never written (ACK-2)."""
-        if seq > self.out_seq:
-            raise PeerError(f"ACK of {seq}, {self.out_seq} messages were sent", rule="ACK-2")
+        super().acknowledge(seq)
         self._settle_up_to(self._sent, seq)
         if not self._sent:
             self._sent = _NONE
@@ -227,13 +174,6 @@ class LosslessSession:
         while self._replay:
             self._replay.popleft()[1].settle(Outcome.UNKNOWN)
             self.counters.unknown += 1
-
-    def _drop_queue(self) -> None:
-        for message, receipt in self.queue.drain():
-            if receipt.give_up(message):
-                self.counters.forwarded += 1
-            else:
-                self.counters.undelivered += 1
 
     def _settle_up_to(self, entries: deque[Entry], seq: int) -> None:
         counters = self.counters

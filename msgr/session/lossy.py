@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from ..errors import PeerError
 from ..frame import Frame
 from ..payload import Ack, to_frame
-from .channels import ChannelQueue, ChannelQuotas
+from .channels import ChannelQuotas
 from .message import Message, take_message
-from .parts import Extension, PartLimits
-from .queue import OutQueue
-from .receipt import Outcome, Receipt
-from .stats import Counters
+from .receipt import Outcome
+from .traffic import Traffic
 
 
-class LossySession:
+class LossySession(Traffic):
     """Numbers what goes out, drops duplicates of what comes in (MESSAGE-2), and keeps nothing once it is written.
 
     Nothing is acknowledged, so what became of a message is unknown as soon as it is written. `acknowledges` is True
     towards a server that calls its end of the session lossless: it keeps what it sent until it is acknowledged (ACK-1).
     """
 
-    __slots__ = ("_ack_due", "_extension", "acknowledges", "counters", "in_seq", "out_seq", "queue")
+    __slots__ = ("acknowledges",)
 
     def __init__(self, channels: ChannelQuotas | None = None, *, acknowledges: bool = False) -> None:
-        self.counters = Counters()
-        self.queue: OutQueue | ChannelQueue = OutQueue() if channels is None else ChannelQueue(channels)
-        self.in_seq = 0
-        """The number of the last message that came in."""
-        self.out_seq = 0
-        """The number of the last message that was written."""
+        super().__init__(channels)
         self.acknowledges = acknowledges
-        self._ack_due = False
-        self._extension: Extension | None = None
 
     @property
     def unacknowledged(self) -> int:
@@ -48,11 +38,6 @@ class LossySession:
         return self.queue.size + self.queue.count * overhead
 
     @property
-    def outstanding(self) -> int:
-        """How many messages have no outcome yet."""
-        return self.queue.count
-
-    @property
     def has_messages(self) -> bool:
         """Whether a message waits to be written."""
         return bool(self.queue)
@@ -61,23 +46,6 @@ class LossySession:
     def has_output(self) -> bool:
         """Whether `next_frame` would return one."""
         return bool(self.queue) or self._ack_due
-
-    def push(self, message: Message, receipt: Receipt | None = None) -> Receipt:
-        """Queue a message; the receipt, a new one or that given, will say what became of it."""
-        receipt = Receipt() if receipt is None else receipt
-        self.queue.push(message, receipt)
-        return receipt
-
-    def open(self, parts: PartLimits | None = None) -> None:
-        """Begin on a connection that is ready: with channels and parts where both ends have MSGR_EXT."""
-        self._close()
-        if parts is not None:
-            self._extension = Extension(self.queue, parts)
-
-    def _close(self) -> None:
-        if self._extension is not None:
-            self._extension.close()
-            self._extension = None
 
     def next_frame(self) -> Frame | None:
         """Return the frame that goes out next: a waiting message, else an acknowledgement that is due, else None."""
@@ -104,17 +72,6 @@ class LossySession:
             return to_frame(Ack(seq=self.in_seq))
         return None
 
-    def admit_part(self, lengths: tuple[int, ...], *, compressed: bool) -> None:
-        """Refuse a MESSAGE_PART by the lengths of its segments, before a byte of it is waited for; raises PeerError."""
-        if self._extension is not None:
-            self._extension.admit_part(lengths, compressed=compressed)
-
-    def receive_part(self, frame: Frame) -> None:
-        """Keep a part until its MESSAGE comes; raises PeerError."""
-        if self._extension is not None:
-            self._extension.take_part(frame)
-            self.counters.parts_received += 1
-
     def receive(self, frame: Frame) -> Message | None:
         """Return the message in a MESSAGE frame, or None where it was received before; raises PeerError.
 
@@ -133,16 +90,7 @@ class LossySession:
         self._ack_due = self.acknowledges
         return message
 
-    def acknowledge(self, seq: int) -> None:
-        """Raise PeerError for a message that was never sent (ACK-2); all other acknowledgements mean nothing here."""
-        if seq > self.out_seq:
-            raise PeerError(f"ACK of {seq}, {self.out_seq} messages were sent", rule="ACK-2")
-
     def end(self) -> None:
         """Settle what was not written: it is undelivered, unless it goes to another session."""
         self._close()
-        for message, receipt in self.queue.drain():
-            if receipt.give_up(message):
-                self.counters.forwarded += 1
-            else:
-                self.counters.undelivered += 1
+        self._drop_queue()

@@ -11,6 +11,7 @@ from .channels import ChannelQuotas
 from .lossless import LosslessSession
 from .lossy import LossySession
 from .policy import Policy
+from .traffic import Traffic
 
 Dice: TypeAlias = Callable[[int], bytes]
 Addresses: TypeAlias = tuple[EntityAddr, ...]
@@ -87,7 +88,7 @@ class PeerSession:
         """Where the table has it, if it has it."""
         self.own_addresses: Addresses = ()
         """Ours, where they were made up for this session."""
-        self.traffic: LosslessSession | LossySession
+        self.traffic: Traffic
         self.traffic = LossySession(channels) if policy.lossy else LosslessSession(channels)
         self.client_cookie = 0
         self.server_cookie = 0

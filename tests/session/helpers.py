@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgr.frame import Frame, Tag
 from msgr.payload import Ack, MessageHeader, of_frame
-from msgr.session import LosslessSession, LossySession, Message
+from msgr.session import Message
+from msgr.session.traffic import Traffic
 
 
 def numbered(number: int, priority: int = 127, size: int = 0) -> Message:
@@ -26,7 +27,7 @@ def ack_of(frame: Frame | None) -> int:
     return payload.seq
 
 
-def drain(session: LosslessSession | LossySession) -> list[Frame]:
+def drain(session: Traffic) -> list[Frame]:
     """Return all frames that the session has to write now."""
     frames = []
     while (frame := session.next_frame()) is not None:
@@ -34,7 +35,7 @@ def drain(session: LosslessSession | LossySession) -> list[Frame]:
     return frames
 
 
-def feed(session: LosslessSession | LossySession, frames: list[Frame]) -> list[int]:
+def feed(session: Traffic, frames: list[Frame]) -> list[int]:
     """Let a session take frames; returns the tids of the messages that it delivers."""
     delivered = []
     for frame in frames:

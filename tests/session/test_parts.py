@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from random import Random
-from typing import Final, TypeAlias
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +15,8 @@ from msgr.frame import Frame, NodeTag, Tag
 from msgr.payload import MessageHeader, PartHeader
 from msgr.session import ChannelQuotas, LosslessSession, LossySession, Message, Outcome, PartLimits, Receipt
 from msgr.session.channels import LARGEST_PART, SMALLEST_PART
+from msgr.session.traffic import Traffic
 from tests.session.helpers import ack_of, drain, feed
-
-Traffic: TypeAlias = LosslessSession | LossySession
 
 PART: Final = SMALLEST_PART
 QUOTAS: Final = ChannelQuotas(part=PART)
