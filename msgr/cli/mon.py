@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json as json_text
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from rich.console import Console
 
 from ..auth import AuthMethod, Keyring
 from ..capture.words import printable
-from ..errors import CommandFailed, ConfigError, TimedOut
+from ..errors import CommandFailed, ConfigError, ConnectFailed, TimedOut
 from ..frame import Mode
 from ..mon import CephConf, Cluster, Invocation, Result, connect
 from .options import JsonOption, ModeName, ModeOption, load, modes_of
@@ -38,7 +39,11 @@ class _Target:
     name: str
     keyring: Keyring | None
     modes: tuple[Mode, ...]
+    """Those of connections to monitors and managers."""
+    daemon_modes: tuple[Mode, ...]
     fsid: UUID | None = None
+    patience: float = math.inf
+    """The seconds in which a monitor has to be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,7 @@ def _target(monitors: str | None, conf: Path | None, name: str, keyring: Path | 
     """Return whom to ask, from the options and, where they leave something open, from ceph.conf."""
     seeds = () if monitors is None else tuple(each.strip() for each in monitors.split(","))
     if seeds and conf is None:
-        return _Target(seeds, name, load(keyring, mode), modes_of(mode))
+        return _Target(seeds, name, load(keyring, mode), modes_of(mode), modes_of(mode))
     settings = CephConf.load(conf, name=name)
     keys = None
     if keyring is not None:
@@ -131,7 +136,9 @@ def _target(monitors: str | None, conf: Path | None, name: str, keyring: Path | 
     elif AuthMethod.CEPHX in settings.auth_client_required:
         keys = settings.keyring()
     modes = modes_of(mode) or settings.ms_mon_client_mode
-    return _Target(seeds or settings.monitors, name, keys, modes, settings.fsid)
+    daemon_modes = modes_of(mode) or settings.ms_client_mode
+    patience = settings.client_mount_timeout or math.inf
+    return _Target(seeds or settings.monitors, name, keys, modes, daemon_modes, settings.fsid, patience)
 
 
 def _input(infile: Path | None) -> bytes:
@@ -141,18 +148,34 @@ def _input(infile: Path | None) -> bytes:
 
 
 async def _run(target: _Target, wish: _Wish, report: Report) -> Result | None:
-    with _progress(f"looking for a monitor among {', '.join(target.monitors)}") as found:
-        who: dict[str, Any] = {"name": target.name, "auth": target.keyring}
-        async with connect(target.monitors, **who, modes=target.modes, fsid=target.fsid) as cluster:
+    with (
+        _progress(f"looking for a monitor among {', '.join(target.monitors)}") as found,
+        anyio.move_on_after(target.patience) as looking,
+    ):
+        async with connect(
+            target.monitors,
+            name=target.name,
+            auth=target.keyring,
+            modes=target.modes,
+            daemon_modes=target.daemon_modes,
+            fsid=target.fsid,
+        ) as cluster:
+            looking.deadline = math.inf
             found()
-            if wish.words[0] == WATCH_LOG:
-                await watch_log(cluster, wish.words[1:], wish.count, report)
-                return None
-            try:
-                with anyio.fail_after(wish.timeout):
-                    return await _command(cluster, wish)
-            except TimeoutError:
-                raise TimedOut(f"no answer after {wish.timeout:g} s; the command may be carried out [MON-3]") from None
+            return await _granted(cluster, wish, report)
+    raise ConnectFailed(f"no monitor let us in within {target.patience:g} s (client_mount_timeout)")
+
+
+async def _granted(cluster: Cluster, wish: _Wish, report: Report) -> Result | None:
+    """Do what is wished for; returns what is to be shown, unless it has been shown line by line."""
+    if wish.words[0] == WATCH_LOG:
+        await watch_log(cluster, wish.words[1:], wish.count, report)
+        return None
+    try:
+        with anyio.fail_after(wish.timeout):
+            return await _command(cluster, wish)
+    except TimeoutError:
+        raise TimedOut(f"no answer after {wish.timeout:g} s; the command may be carried out [MON-3]") from None
 
 
 async def _command(cluster: Cluster, wish: _Wish) -> Result:

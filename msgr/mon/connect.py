@@ -31,6 +31,7 @@ async def connect(
     auth: Keyring | Sequence[ClientMethod] | None,
     fsid: UUID | None = None,
     modes: Sequence[Mode] = (),
+    daemon_modes: Sequence[Mode] | None = None,
     revisions: frozenset[Revision] = frozenset({Revision.REV1}),
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
@@ -40,8 +41,9 @@ async def connect(
 
     `addresses` (`v2:HOST:PORT`, a sequence or separated by commas) are the monitors to begin with; the first that lets
     us in will do, and the others are learned from its map. `auth` is a keyring that holds the key of `name` (cephx),
-    None (method none), or methods in order of preference. `fsid` is the cluster that is meant, if that is known. The
-    rest is as for `msgr.connect`; by default a keepalive goes out every 10 seconds.
+    None (method none), or methods in order of preference. `fsid` is the cluster that is meant, if that is known.
+    `modes` are those of connections to monitors and managers, and of those to other daemons unless `daemon_modes` are
+    given. The rest is as for `msgr.connect`; by default a keepalive goes out every 10 seconds.
 
     Raises ConfigError, and, before the body begins, what the monitors' refusal or absence comes to: AuthRefused,
     ConnectFailed, IdentError for another cluster. Nothing outlives it.
@@ -54,6 +56,7 @@ async def connect(
     settings = Settings(
         name=name,
         modes=tuple(modes),
+        daemon_modes=tuple(modes if daemon_modes is None else daemon_modes),
         revisions=revisions,
         limits=limits or Limits(),
         timeouts=timeouts or STOCK_TIMEOUTS,

@@ -17,6 +17,9 @@ from ..wire import EntityType
 STOCK_TIMEOUTS: Final = Timeouts(keepalive=10.0, dead_peer=30.0)
 """A keepalive every 10 seconds, and another monitor after 30 without a sign of life: as Ceph's own clients."""
 
+_MONITORS: Final = frozenset({EntityType.MON, EntityType.MGR})
+"""Those to whom `ms_mon_client_mode` applies; towards all others `ms_client_mode` does."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -24,6 +27,9 @@ class Settings:
 
     name: str
     modes: Sequence[Mode]
+    """Those of connections to monitors and managers, best first; none are those of our own choice."""
+    daemon_modes: Sequence[Mode]
+    """Those of connections to other daemons."""
     revisions: frozenset[Revision]
     limits: Limits
     timeouts: Timeouts
@@ -39,7 +45,7 @@ class Settings:
             address,
             name=self.name,
             auth=methods,
-            modes=self.modes,
+            modes=self.modes if expect in _MONITORS else self.daemon_modes,
             revisions=self.revisions,
             expect=expect,
             limits=self.limits,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -12,7 +12,7 @@ from uuid import UUID
 import anyio
 
 import msgr
-from msgr import Message, Messenger, Session, Timeouts
+from msgr import Message, Messenger, Mode, Session, Timeouts
 from msgr.auth import CephxServer, GlobalIds, RotatingSecrets
 from msgr.mon import Cluster, MonInfo, MonMap, connect
 from msgr.mon.messages import (
@@ -148,7 +148,13 @@ class Monitor:
 
 @asynccontextmanager
 async def cluster(
-    count: int = 1, *, fsid: UUID = FSID, act: Act = echo, at: str = LOOPBACK, service_ttl: float = 3600.0
+    count: int = 1,
+    *,
+    fsid: UUID = FSID,
+    act: Act = echo,
+    at: str = LOOPBACK,
+    service_ttl: float = 3600.0,
+    modes: Sequence[Mode] = (),
 ) -> AsyncIterator[list[Monitor]]:
     """Run some monitors that share their secrets, so that a client may come to any of them with its tickets."""
     rotating = RotatingSecrets(secrets.token_bytes, service_ttl=service_ttl)
@@ -158,7 +164,7 @@ async def cluster(
             tasks = await stack.enter_async_context(anyio.create_task_group())
             monitors: list[Monitor] = []
             for rank in range(count):
-                node = await stack.enter_async_context(msgr.serve(at, name=f"mon.{rank}", auth=[office]))
+                node = await stack.enter_async_context(msgr.serve(at, name=f"mon.{rank}", auth=[office], modes=modes))
                 monitors.append(Monitor(node, fsid, rotating, act, everyone=monitors))
                 tasks.start_soon(monitors[-1].run)
             yield monitors

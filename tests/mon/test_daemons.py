@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 import anyio
 import pytest
 
 import msgr
-from msgr import EntityType, Message, Messenger, Session
+from msgr import EntityType, Message, Messenger, Mode, Session
 from msgr.auth import RotatingSecrets
 from msgr.auth.cephx import CephxServiceServer, RotatingSecret
 from msgr.errors import AuthRefused, ConfigError, ConnectFailed, OutcomeUnknown, PeerError
@@ -24,6 +25,8 @@ from tests.net.world import BOUND, LOOPBACK
 from .monitor import Monitor, client, cluster
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
+
+BOTH: Final = (Mode.CRC, Mode.SECURE)
 
 
 @dataclass
@@ -79,11 +82,13 @@ class Daemon:
 
 
 @asynccontextmanager
-async def daemon(monitor: Monitor, name: str, service: EntityType, *, unknown: int = 0) -> AsyncIterator[Daemon]:
+async def daemon(
+    monitor: Monitor, name: str, service: EntityType, *, unknown: int = 0, modes: Sequence[Mode] = ()
+) -> AsyncIterator[Daemon]:
     """Run a daemon, and let the monitor lead to it."""
     secrets = Forgetful(monitor.secrets, unknown)
     async with (
-        msgr.serve(LOOPBACK, name=name, auth=[CephxServiceServer(service, secrets)]) as node,
+        msgr.serve(LOOPBACK, name=name, auth=[CephxServiceServer(service, secrets)], modes=modes) as node,
         anyio.create_task_group() as tasks,
     ):
         found = Daemon(node, secrets)
@@ -130,6 +135,26 @@ async def test_many_tell_an_osd_over_one_session() -> None:
         assert (str(identity.name), identity.global_id) == ("client.admin", admin.global_id)
         assert {Command.decode(message.front).fsid for message in osd.told} == {admin.fsid.bytes}
         assert len(monitor.commands) == 1  # it was asked for the address once
+
+
+@pytest.mark.parametrize(
+    ("given", "to_monitor", "to_osd"),
+    [
+        ({"modes": (Mode.CRC,), "daemon_modes": (Mode.SECURE,)}, Mode.CRC, Mode.SECURE),
+        ({"modes": (Mode.SECURE,), "daemon_modes": (Mode.CRC,)}, Mode.SECURE, Mode.CRC),
+        ({"modes": (Mode.CRC,)}, Mode.CRC, Mode.CRC),
+    ],
+)
+async def test_osds_have_modes_of_their_own(given: dict[str, Any], to_monitor: Mode, to_osd: Mode) -> None:
+    """As ms_mon_client_mode and ms_client_mode have it."""
+    async with (
+        cluster(modes=BOTH) as (monitor,),
+        client(monitor, **given) as admin,
+        daemon(monitor, "osd.0", EntityType.OSD, modes=BOTH) as osd,
+    ):
+        await admin.tell("osd.0", "echo")
+        assert [session.peer.login.mode for session in monitor.node.sessions] == [to_monitor]
+        assert [session.peer.login.mode for session in osd.sessions] == [to_osd]
 
 
 async def test_an_osd_that_drops_its_client() -> None:
