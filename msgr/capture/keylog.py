@@ -9,16 +9,15 @@ from __future__ import annotations
 import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from ..errors import ConfigError
 from ..frame import SECRET_SIZE
+from ..net.keylog import ANY, LABEL
+from ..wire import unmapped
 from .packets import Host
-
-LABEL: Final = "MSGR2_CONNECTION_SECRET"
-ANY: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,7 @@ class KeyLog:
 
 def plain(host: Host) -> Host:
     """Return a host whose IPv4 address is not dressed up as one of IPv6."""
-    mapped = host.ip.ipv4_mapped if isinstance(host.ip, IPv6Address) else None
-    return host if mapped is None else Host(mapped, host.port)
+    return Host(unmapped(host.ip), host.port)
 
 
 def _host(written: str) -> Host | None:
@@ -83,8 +81,7 @@ def _host(written: str) -> Host | None:
         address = address[1:-1].partition("%")[0]
     if not colon or not (port.isascii() and port.isdigit()) or int(port[:6]) > 0xFFFF:
         raise ValueError(f"{written!r} is not IP:PORT, nor {ANY}")
-    ip: IPv4Address | IPv6Address = ip_address(address)
-    return plain(Host(ip, int(port)))
+    return Host(unmapped(ip_address(address)), int(port))
 
 
 def _secret(digits: str) -> bytes:

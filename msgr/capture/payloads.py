@@ -42,7 +42,8 @@ def mode_name(number: int) -> str | int:
     return _MODES.get(number, number)
 
 
-def _names_of(cls: type[IntEnum]) -> dict[int, str]:
+def names_of(cls: type[IntEnum]) -> dict[int, str]:
+    """Return the name of every number, as it is shown."""
     return {int(member): member.name.lower() for member in cls}
 
 
@@ -50,9 +51,9 @@ def _word(names: Mapping[int, str]) -> Callable[[int], str | int]:
     return lambda number: names.get(number, number)
 
 
-_METHODS: Final = _names_of(AuthMethod)
-_MODES: Final = _names_of(Mode)
-_algorithm_name: Final = _word({0: "none"} | _names_of(Algorithm))
+_METHODS: Final = names_of(AuthMethod)
+_MODES: Final = names_of(Mode)
+_algorithm_name: Final = _word({0: "none"} | names_of(Algorithm))
 
 _NAMED: Final[Mapping[str, Callable[[int], str | int]]] = MappingProxyType(
     {
@@ -64,9 +65,9 @@ _NAMED: Final[Mapping[str, Callable[[int], str | int]]] = MappingProxyType(
         "allowed_modes": mode_name,
         "algorithm": _algorithm_name,
         "algorithms": _algorithm_name,
-        "encryption": _word(_names_of(Encryption)),
-        "purpose": _word(_names_of(Purpose)),
-        "kind": _word(_names_of(RejectKind)),
+        "encryption": _word(names_of(Encryption)),
+        "purpose": _word(names_of(Purpose)),
+        "kind": _word(names_of(RejectKind)),
     }
 )
 """The fields whose numbers have names."""

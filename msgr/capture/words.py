@@ -68,7 +68,7 @@ def summary(capture: Capture) -> str:
 
 def counted(count: int, word: str) -> str:
     """Return a number and what it counts."""
-    return f"{count} {word}" + ("" if count == 1 else "s")
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
 def written(name: str, value: Value) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
 import anyio
 import typer
@@ -24,7 +24,7 @@ from ..net import Session, connect
 from ..session import Message
 from .options import JsonOption, ModeName, RevisionName, RevisionOption, revision_of
 from .report import FAILED, Report
-from .scale import MESSAGES, measure, show
+from .scale import MESSAGES, Progressed, measure, show
 from .words import micros
 from .worker import echo_process
 
@@ -35,9 +35,6 @@ _SINGLE: Final = 200
 """How many requests are made one at a time, to measure the round trip, unless a second is over before."""
 _WINDOW_BYTES: Final = 16 << 20
 _WINDOW_MESSAGES: Final = 256
-
-Progressed: TypeAlias = Callable[[float], None]
-"""Is told which part of the work is done, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import anyio
 import typer
 
 from ..auth import Keyring
+from ..capture.words import counted
 from ..conformance import (
     Judgement,
     Result,
@@ -30,7 +31,7 @@ from ..conformance import (
 )
 from ..errors import ConfigError
 from .options import JsonOption, KeyringOption
-from .report import FAILED, FINE, Report
+from .report import FAILED, FINE, Failure, Report, write_file
 
 conform: Final = typer.Typer(
     help="Judge whether a peer keeps the rules of the protocol, case by case.\n\n"
@@ -116,7 +117,7 @@ def _list(role: Role, wanted: list[str], report: Report) -> None:
             topic = case.topic
             report.line(f"{topic}:")
         report.line(f"  {case.level.value:6} {case.id:48} {case.says}")
-    report.line(f"{len(cases)} cases")
+    report.line(counted(len(cases), "case"))
     report.document({"cases": [case_document(case) for case in cases]})
 
 
@@ -131,12 +132,16 @@ def _teller(report: Report) -> Callable[[Result], None]:
 
 
 def _conclude(judgement: Judgement, report: Report, junit_file: Path | None, html_file: Path | None) -> None:
-    if junit_file is not None:
-        junit_file.write_text(junit(judgement), encoding="utf-8")
-    if html_file is not None:
-        html_file.write_text(html_page(judgement), encoding="utf-8")
     _print(judgement, report)
     report.document(judgement_document(judgement))
+    try:
+        if junit_file is not None:
+            write_file(junit_file, [junit(judgement)])
+        if html_file is not None:
+            write_file(html_file, [html_page(judgement)])
+    except ConfigError as error:
+        # The one document of --json is the judgement, so that of the error is told on standard error alone.
+        raise typer.Exit(Report(json=False).failure(Failure.of(error))) from None
     raise typer.Exit(FINE if judgement.conforms else FAILED)
 
 
@@ -153,14 +158,14 @@ def _print(judgement: Judgement, report: Report) -> None:
             if result.excused is not None:
                 report.line(f"        known: {result.excused}")
     for reason, count in skipped.items():
-        report.line(f"skip    {count} cases: {reason}")
+        report.line(f"skip    {counted(count, 'case')}: {reason}")
     for stale in judgement.stale:
         report.line(f"stale   {stale} passes: strike out the exception")
     counts = judgement.counts
     words = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
     known = f", {judgement.excused} of them known" if judgement.excused else ""
     verdict = "conforms" if judgement.conforms else "does not conform"
-    report.line(f"{verdict}: {len(judgement.results)} cases in {judgement.seconds:.1f} s: {words}{known}")
+    report.line(f"{verdict}: {counted(len(judgement.results), 'case')} in {judgement.seconds:.1f} s: {words}{known}")
 
 
 @conform.command("client")
@@ -194,7 +199,9 @@ def conform_client(
 
     def listens(at: str) -> None:
         # The last word of the line is the address: whoever starts this in a script wants it.
-        (report.note if json else report.line)(f"{len(cases)} connections or more are needed; listening at {at}")
+        (report.note if json else report.line)(
+            f"{counted(len(cases), 'connection')} or more are needed; listening at {at}"
+        )
 
     judge = partial(
         judge_client,

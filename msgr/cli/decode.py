@@ -14,9 +14,8 @@ from rich.text import Text
 from ..capture import Capture, KeyLog, SeenConnection, Sender, decode_file, page
 from ..capture.ladder import ASCII, NARROWEST, STANDARD, ladder_lines
 from ..capture.words import Event, frame_lines, headline, printable, summary
-from ..errors import ConfigError
 from .options import JsonOption
-from .report import Report
+from .report import Report, write_file
 
 _STYLES: Final = {Sender.CLIENT: "cyan", Sender.SERVER: "green"}
 _WIDEST: Final = 140
@@ -46,21 +45,13 @@ def decode(
     report = Report(json=json)
     capture = decode_file(file, None if keylog is None else KeyLog.load(keylog))
     if html is not None:
-        _write(html, page(capture, file.name))
+        write_file(html, page(capture, file.name))
         report.note(f"wrote {html}: {summary(capture)}")
     if not json and (html is None or ladder):
         _show(capture, ladder=ladder)
     for note in capture.notes:
         report.note(f"msgr: {printable(note)}")
     report.document(capture.document())
-
-
-def _write(path: Path, pieces: Iterable[str]) -> None:
-    try:
-        with path.open("w", encoding="utf-8") as out:
-            out.writelines(pieces)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from None
 
 
 def _show(capture: Capture, *, ladder: bool) -> None:

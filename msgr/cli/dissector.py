@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from ..dissector import FILE_NAME, NAME, plugin
-from ..errors import ConfigError
 from .options import JsonOption
-from .report import Report
+from .report import Report, write_file
 
 
 def dissector(
@@ -33,7 +32,7 @@ def dissector(
     if path is None:
         report.line(text.rstrip("\n"))
     else:
-        _write(path, text)
+        write_file(path, [text])
         report.line(f"wrote {path}: tshark -X lua_script:{path} -o {NAME}.keylog:KEYS -r CAPTURE")
     report.document(
         {
@@ -43,10 +42,3 @@ def dissector(
             "plugin": text if path is None else None,
         }
     )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import anyio.abc
 
+from ..capture.words import counted
 from ..errors import MsgrError
 from ..net import Messenger, Session
 
@@ -43,7 +44,7 @@ async def _echo(session: Session, echoed: Echoed, tell: Callable[[str], None]) -
                 echoed.bytes += message.size
     except MsgrError as error:
         end = f"is lost: {error}"
-    tell(f"{who} {end}, after {count:,} messages")
+    tell(f"{who} {end}, after {counted(count, 'message')}")
 
 
 def _tell_nobody(text: str) -> None:

@@ -9,10 +9,13 @@ import anyio
 import typer
 
 from ..auth import Keyring
+from ..capture.payloads import method_name, mode_name
+from ..capture.words import counted
 from ..core import Compression, Timeouts
 from ..errors import TimedOut
 from ..frame import Mode, Revision
 from ..net import Session, connect
+from ..wire import EntityName
 from .options import (
     AddressArgument,
     CompressOption,
@@ -27,7 +30,7 @@ from .options import (
     revision_of,
 )
 from .report import Report
-from .words import algorithm_word, method_word, micros, mode_word, spread
+from .words import algorithm_word, micros, spread
 
 
 def ping(
@@ -46,6 +49,7 @@ def ping(
 
     With --compress, it is also told whether the peer agrees; --json then has the key compression, null where not.
     """
+    EntityName.parse(name)  # what is no name is refused before anything is said
     measure = partial(
         _ping,
         address,
@@ -77,15 +81,15 @@ async def _ping(
         address, name=name, auth=keyring, modes=modes, revisions=frozenset({revision}), compression=compression
     ) as session:
         login = session.peer.login
-        chosen = mode_word(login.mode)
+        chosen = mode_name(login.mode)
         agreed = algorithm_word(session.peer.compression)
         more = "" if compression is None else f", compression {agreed or 'refused'}"
         report.line(
-            f"{address}: {chosen} mode, revision {login.met.revision}, {method_word(login.method)} as {name}, "
+            f"{address}: {chosen} mode, revision {login.met.revision}, {method_name(login.method)} as {name}, "
             f"global id {login.global_id}{more}"
         )
         times = [await _once(session, number, report) for number in range(1, count + 1)]
-    report.line(f"{count} round trips: {spread(times)}")
+    report.line(f"{counted(count, 'round trip')}: {spread(times)}")
     report.document(
         {
             "address": address,

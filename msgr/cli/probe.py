@@ -7,9 +7,10 @@ from functools import partial
 import anyio
 
 from .. import net
+from ..capture.payloads import method_name, mode_name
 from .options import AddressArgument, JsonOption
 from .report import Report
-from .words import features, listed, method_word, mode_word, type_word, written
+from .words import features, listed, type_word, written
 
 
 def probe(address: AddressArgument, json: JsonOption = False) -> None:
@@ -19,8 +20,8 @@ def probe(address: AddressArgument, json: JsonOption = False) -> None:
     """
     report = Report(json=json)
     found = anyio.run(partial(net.probe, address))
-    methods = [method_word(number) for number in found.auth_methods]
-    modes = [mode_word(number) for number in found.modes]
+    methods = [method_name(number) for number in found.auth_methods]
+    modes = [mode_name(number) for number in found.modes]
     report.line(f"{address} is a {type_word(found.entity_type)} and speaks msgr {found.revision}")
     report.line(f"  authentication      {listed(methods)}")
     report.line(f"  modes               {listed(modes)}")

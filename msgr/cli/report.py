@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from ..capture.words import printable
@@ -56,6 +57,15 @@ def wants_json(arguments: Sequence[str]) -> bool:
     """Tell whether `--json` is among the arguments, even if the others cannot be understood."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return "--json" in options
+
+
+def write_file(path: Path, pieces: Iterable[str]) -> None:
+    """Write a file that was asked for; raises ConfigError."""
+    try:
+        with path.open("w", encoding="utf-8") as out:
+            out.writelines(pieces)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
 
 
 class Report:

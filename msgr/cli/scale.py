@@ -27,6 +27,7 @@ _WEIGHED: Final = 5_000
 """How many sessions, or messages, are made under tracemalloc, which is slow: the sizes are the same for all."""
 
 Progressed: TypeAlias = Callable[[float], None]
+"""Is told which part of the work is done, from 0 to 1."""
 Load = TypeVar("Load")
 
 

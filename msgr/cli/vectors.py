@@ -7,6 +7,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from ..capture.words import counted
 from ..vectors import Outcome, VectorFile, load, select, verify_all
 from .options import JsonOption
 from .report import FAILED, Report
@@ -59,11 +60,7 @@ def list_(directory: _DirectoryArgument = None, only: _OnlyOption = None, json: 
 
 def _summary(outcome: Outcome) -> str:
     verdict = f"{len(outcome.failed)} failed" if outcome.failed else "all hold"
-    return f"{_counted(outcome.vectors, 'vector')} in {_counted(outcome.files, 'file')}: {verdict}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{counted(outcome.vectors, 'vector')} in {counted(outcome.files, 'file')}: {verdict}"
 
 
 def _invalid(file: VectorFile) -> int:

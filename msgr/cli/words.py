@@ -6,28 +6,15 @@ from collections.abc import Iterable
 from statistics import median
 from typing import Final
 
-from ..auth import AuthMethod
-from ..frame import Algorithm, Mode
+from ..frame import Algorithm
 from ..wire import BannerFeature, EntityAddr, EntityType, type_name
 
-_METHODS: Final = {int(method): method.name.lower() for method in AuthMethod}
-_MODES: Final = {int(mode): mode.name.lower() for mode in Mode}
 _TYPES: Final = {int(kind) for kind in EntityType}
 _FEATURES: Final = {
     BannerFeature.REVISION_1: "revision 2.1",
     BannerFeature.COMPRESSION: "compression",
     BannerFeature.MSGR_EXT: "the msgr extension",
 }
-
-
-def method_word(number: int) -> str | int:
-    """Return the name of an authentication method, or the number of one without a name."""
-    return _METHODS.get(number, number)
-
-
-def mode_word(number: int) -> str | int:
-    """Return the name of a connection mode, or the number of one without a name."""
-    return _MODES.get(number, number)
 
 
 def algorithm_word(algorithm: Algorithm | None) -> str | None:

@@ -62,7 +62,7 @@ def _end(process: subprocess.Popen[str], orders: IO[str], answers: IO[str]) -> N
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    except BaseException:
+    except BaseException:  # who is interrupted while he waits leaves no process behind
         process.kill()
         process.wait()
         raise

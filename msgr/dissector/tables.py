@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, Final
 
 from ..auth import AuthMethod
 from ..auth.request import MON, Request
-from ..capture.keylog import ANY, LABEL
 from ..capture.names import MESSAGES
+from ..capture.payloads import names_of
 from ..core.node import EXTENDED_CLIENT, EXTENDED_SERVER
 from ..core.states import (
     AwaitAuthMore,
@@ -30,6 +29,7 @@ from ..core.states import (
     State,
 )
 from ..frame import SECRET_SIZE, Algorithm, Mode, NodeTag, Tag
+from ..net.keylog import ANY, LABEL
 from ..payload import (
     CONTROL,
     HEADER_SIZE,
@@ -134,15 +134,15 @@ def tables() -> dict[str, Any]:
         "request": {"layout": _fields(Request), "mon": MON, "none": int(AuthMethod.NONE)},
         "header_size": HEADER_SIZE,
         "names": {
-            "entity_type": _names(EntityType),
-            "method": _names(AuthMethod),
-            "mode": _names(Mode),
-            "algorithm": {0: "none", **_names(Algorithm)},
+            "entity_type": names_of(EntityType),
+            "method": names_of(AuthMethod),
+            "mode": names_of(Mode),
+            "algorithm": {0: "none", **names_of(Algorithm)},
             "address_type": {int(member): str(EntityAddr(member)).partition(":")[0] for member in AddressType},
             "message": dict(MESSAGES),
-            "encryption": _names(Encryption),
-            "purpose": _names(Purpose),
-            "kind": _names(RejectKind),
+            "encryption": names_of(Encryption),
+            "purpose": names_of(Purpose),
+            "kind": names_of(RejectKind),
         },
         "mode": {member.name.lower(): int(member) for member in Mode},
         "algorithm": {member.name.lower(): int(member) for member in Algorithm},
@@ -151,10 +151,6 @@ def tables() -> dict[str, Any]:
         "once": dict.fromkeys(_ONCE, True),
         "keylog": {"label": LABEL, "any": ANY, "secret": SECRET_SIZE},
     }
-
-
-def _names(cls: type[IntEnum]) -> dict[int, str]:
-    return {int(member): member.name.lower() for member in cls}
 
 
 def _phases() -> dict[int, int]:

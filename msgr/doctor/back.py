@@ -111,7 +111,7 @@ async def _listen(at: str) -> socket.socket:
             listening.bind(sockaddr)
             listening.listen(_BACKLOG)
             listening.setblocking(False)
-        except BaseException:
+        except BaseException:  # whatever it is, no socket is left behind
             listening.close()
             raise
     except (OSError, MsgrError) as error:

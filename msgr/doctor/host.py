@@ -12,8 +12,9 @@ from typing import Final
 
 import anyio
 
+from ..wire import IPAddress, unmapped
 from .finding import Finding
-from .tables import CLOSE_WAIT, LISTEN, PROC, IPAddress, TableRow, overflows, plain, sockets
+from .tables import CLOSE_WAIT, LISTEN, PROC, TableRow, overflows, sockets
 
 _READINGS: Final = 5
 _PAUSE: Final = 0.1
@@ -30,7 +31,7 @@ class Place:
     @classmethod
     def of(cls, sockaddr: Sequence[str | int]) -> Place:
         """Return the place that a socket's address names."""
-        return cls(plain(ip_address(str(sockaddr[0]).partition("%")[0])), int(sockaddr[1]))
+        return cls(unmapped(ip_address(str(sockaddr[0]).partition("%")[0])), int(sockaddr[1]))
 
     @property
     def is_here(self) -> bool:

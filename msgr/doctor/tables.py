@@ -10,15 +10,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
+
+from ..wire import IPAddress, unmapped
 
 PROC: Final = Path("/proc/net")
 CLOSE_WAIT: Final = 8
 LISTEN: Final = 10
 
-IPAddress: TypeAlias = IPv4Address | IPv6Address
 _WORD: Final = 8
 """Hexadecimal digits of a word."""
 
@@ -60,12 +61,7 @@ def _address(written: str) -> tuple[IPAddress, int]:
     words = [bytes.fromhex(digits[at : at + _WORD]) for at in range(0, len(digits), _WORD)]
     if sys.byteorder == "little":
         words = [word[::-1] for word in words]
-    return plain(ip_address(b"".join(words))), int(port, 16)
-
-
-def plain(host: IPAddress) -> IPAddress:
-    """Return an IPv4 address that is dressed as IPv6 as itself."""
-    return getattr(host, "ipv4_mapped", None) or host
+    return unmapped(ip_address(b"".join(words))), int(port, 16)
 
 
 def overflows(proc: Path = PROC) -> int | None:

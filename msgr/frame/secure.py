@@ -278,7 +278,7 @@ class SecureRev1(SecureMode):
             body = body[end:]
         if count == 1:
             return Frame(tag, (segment,), False, compressed)
-        what = "the segments after the first"
+        what = "what follows segment 0"
         plain = self._decrypt(body, what) if len(body) < LARGE else self._decrypt_all(body, what)
         status = plain[-_BLOCK]
         if status != _COMPLETE and is_aborted_by_status(status):

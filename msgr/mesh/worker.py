@@ -11,7 +11,7 @@ import os
 import sys
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 import anyio.abc
@@ -24,6 +24,8 @@ from ..session import ChannelQuotas, Outcome, Policy
 from .figures import NodeFigures
 from .orders import Order, line, lines
 from .traffic import Traffic
+
+T = TypeVar("T")
 
 _REPORT: Final = 0.25
 _TIMEOUTS: Final = Timeouts(initial_backoff=0.02, max_backoff=0.5)
@@ -47,7 +49,7 @@ class Worker:
 
     def __init__(self, begin: Order) -> None:
         self.number: int = begin["node"]
-        self.traffic = Traffic(self.number, begin["seed"], quotas := _numbers(begin["quotas"]))
+        self.traffic = Traffic(self.number, begin["seed"], quotas := _numbered(begin["quotas"]))
         self.messenger = Messenger(
             f"osd.{self.number}",
             auth=Keyring.loads(begin["keyring"]),
@@ -87,7 +89,7 @@ class Worker:
     def _obey(self, order: Order, tasks: anyio.abc.TaskGroup) -> None:
         match order["do"]:
             case "join":
-                for number, address in _named(order["peers"]).items():
+                for number, address in _numbered(order["peers"]).items():
                     if number > self.number or order.get("all"):
                         session = self.messenger.session(address, meant=Meant(number))
                         tasks.start_soon(self.traffic.talk, session, tasks)
@@ -136,11 +138,8 @@ def _peer(session: Session) -> int:
     return 0 if node is None else node.node
 
 
-def _numbers(document: dict[str, int]) -> dict[int, int]:
-    return {int(key): value for key, value in document.items()}
-
-
-def _named(document: dict[str, str]) -> dict[int, str]:
+def _numbered(document: dict[str, T]) -> dict[int, T]:
+    """Return what JSON had to write with its numbers as text."""
     return {int(key): value for key, value in document.items()}
 
 

@@ -12,7 +12,7 @@ from ..errors import ConfigError, ConnectionLost, MsgrError, StateError
 from ..net.bell import Bell
 from ..session import Message
 from .maps import MgrMap, MonMap
-from .messages import Config, Level, Log, LogEntry, MessageType, MonMapMessage, OsdMaps, Wish
+from .messages import Config, Level, Log, MessageType, MonMapMessage, OsdMaps, Wish
 
 T = TypeVar("T")
 
@@ -194,6 +194,3 @@ def log_topic(level: str) -> str:
     if level not in LOG_WORDS:
         raise ConfigError(f"{level!r} is no level of the cluster log: {', '.join(LOG_WORDS)}")
     return _LOG + level
-
-
-LogUpdates = Updates[LogEntry]

@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address
 from typing import Final, TypeAlias
 
 import anyio
@@ -18,7 +17,7 @@ from ..errors import ConfigError, ConnectionLost, MsgrError, NodeRefused, StateE
 from ..interconnect import Gatekeeper, Meant, Membership, Node, ReverseChecks
 from ..interconnect.gatekeeper import overtaken
 from ..payload import NodeHello, Program, RejectKind
-from ..wire import AddressType, Endpoint, EntityAddr, Timestamp
+from ..wire import AddressType, Endpoint, EntityAddr, Timestamp, unmapped
 from .dial import dial
 from .probe import exchange
 from .runtime import Runtime
@@ -37,12 +36,8 @@ Authorize: TypeAlias = Callable[[NodeHello, Login], Awaitable[str | None]]
 
 def same_host(claimed: EntityAddr, seen: EntityAddr) -> bool:
     """Tell whether a node claims to listen at the host that its connection comes from."""
-    return claimed.host is not None and _plain(claimed.host) == _plain(seen.host)
-
-
-def _plain(host: IPv4Address | IPv6Address | None) -> IPv4Address | IPv6Address | None:
-    """Return an IPv4 address as such where a socket of IPv6 shows it."""
-    return (host.ipv4_mapped or host) if isinstance(host, IPv6Address) else host
+    # A socket of IPv6 shows an IPv4 address dressed up as one of its own.
+    return claimed.host is not None and seen.host is not None and unmapped(claimed.host) == unmapped(seen.host)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

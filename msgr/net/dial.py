@@ -57,7 +57,7 @@ async def dial(endpoint: Endpoint) -> tuple[socket.socket, EntityAddr]:
             await attempts.make(*places[0], None)
         else:
             await attempts.race(places)
-    except BaseException:
+    except BaseException:  # cancelled after all, it leaves no connection that nobody knows of
         if attempts.answered is not None:
             attempts.answered[0].close()
         raise
@@ -112,7 +112,7 @@ async def connect_socket(family: int, sockaddr: tuple[str | int, ...]) -> socket
             code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))
-    except BaseException:
+    except BaseException:  # cancellation too: nobody else knows of this socket
         connecting.close()
         raise
     return connecting

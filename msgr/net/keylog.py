@@ -19,7 +19,8 @@ from .stream import Address, Stream
 
 VARIABLE: Final = "MSGR_KEYLOG"
 LABEL: Final = "MSGR2_CONNECTION_SECRET"
-_UNKNOWN: Final = "*"
+ANY: Final = "*"
+"""In place of an address: any, or one that is not known."""
 _OWNER_ONLY: Final = 0o600
 
 
@@ -69,7 +70,7 @@ def keylog_of_environment() -> KeyLogFile | None:
 
 def _written(address: Address | None) -> str:
     if address is None:
-        return _UNKNOWN
+        return ANY
     host, port = address
     host = host.partition("%")[0].removeprefix("::ffff:") if "." in host else host.partition("%")[0]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -128,7 +128,7 @@ async def accept_forever(
         trouble.over()
         try:
             welcome(connected, sockaddr)
-        except Exception:
+        except Exception:  # whatever it is, it must not end the accepting of others
             _log.exception("a fault ended a fresh connection")
             connected.close()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final, Protocol, TypeAlias
 
+from ..auth import Dice
 from ..wire import AddressType, EntityAddr, EntityName
 from .acceptor import Existing, Latecomer, Phase
 from .channels import ChannelQuotas
@@ -13,7 +14,6 @@ from .lossy import LossySession
 from .policy import Policy
 from .traffic import Traffic
 
-Dice: TypeAlias = Callable[[int], bytes]
 Addresses: TypeAlias = tuple[EntityAddr, ...]
 
 _LOWEST: Final = bytes(36)

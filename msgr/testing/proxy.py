@@ -127,7 +127,7 @@ class ChaosProxy:
             self.stats.failed += 1
             near.reset()
             return
-        except BaseException:
+        except BaseException:  # cancellation too: whoever dialled learns that it is over
             near.reset()
             raise
         link = ChaosLink(near, far, self.chaos, number=number, stats=self.stats)
@@ -152,7 +152,7 @@ class ChaosProxy:
                 code = found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:
                 raise OSError(code, "no connection to the target")
-        except BaseException:
+        except BaseException:  # cancellation too: nobody else knows of this socket
             found.close()
             raise
         return RawStream(found)

@@ -6,7 +6,7 @@ stand the values that every other floor uses: addresses, entity names, timestamp
 
 from __future__ import annotations
 
-from .address import AddressType, Endpoint, EntityAddr, IPAddress, address, address_vector
+from .address import AddressType, Endpoint, EntityAddr, IPAddress, address, address_vector, unmapped
 from .checksum import PREAMBLE_SEED, SEGMENT_SEED, checksum
 from .codec import (
     Codec,
@@ -76,4 +76,5 @@ __all__ = [
     "u16",
     "u32",
     "u64",
+    "unmapped",
 ]

@@ -40,6 +40,11 @@ _SIZES: Final = {_FAMILY_IPV4: 16, _FAMILY_IPV6: 28}
 _LARGEST: Final = 28
 
 
+def unmapped(host: IPAddress) -> IPAddress:
+    """Return a host; an IPv4 address that is dressed up as one of IPv6, as itself."""
+    return (host.ipv4_mapped or host) if isinstance(host, IPv6Address) else host
+
+
 @unique
 class AddressType(IntEnum):
     """Which protocol listens at an address."""

@@ -15,9 +15,7 @@ import pytest
 import msgr
 from msgr import Message, Mode, Revision
 from msgr.capture import Host, KeyLog
-from msgr.capture import keylog as reading
 from msgr.errors import ConfigError
-from msgr.net import keylog as writing
 from msgr.net.keylog import KeyLogFile, keylog_of_environment
 from tests.net.streams import MemoryStream
 from tests.net.world import ADMIN, KEYRING, dialled, echoing, pair
@@ -68,10 +66,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="is not text"):
         KeyLog.load(tmp_path / "binary")
-
-
-def test_both_know_the_same_word() -> None:
-    assert reading.LABEL == writing.LABEL
 
 
 @pytest.mark.anyio

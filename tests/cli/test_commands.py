@@ -108,6 +108,7 @@ def test_ping_without_a_keyring_says_so(msgr: Msgr, open_server: str) -> None:
     assert first == "no keyring is given: method none, which proves nothing"
     assert second.startswith(f"{open_server}: crc mode, revision 2.1, none as client.admin, global id ")
     assert [line.partition(":")[0] for line in rest] == ["keepalive 1", "keepalive 2", "2 round trips"]
+    assert "\n1 round trip: " in msgr("ping", open_server, "--count", "1").out
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -44,6 +44,21 @@ def test_reports(msgr: Msgr, server: str, keyring: Path, tmp_path: Path) -> None
     assert ElementTree.parse(suite).getroot().tag == "testsuites"
 
 
+@pytest.mark.parametrize("option", ["--html", "--junit"])
+def test_a_report_that_cannot_be_written_loses_no_judgement(
+    msgr: Msgr, open_server: str, tmp_path: Path, option: str
+) -> None:
+    """It is usage, as 1 would say that a MUST failed; and --json still prints one document."""
+    arguments = ("conform", "server", open_server, "BANNER-6/comes-first", option, str(tmp_path / "none" / "report"))
+    outcome = msgr(*arguments)
+    assert outcome.code == 2
+    assert outcome.out.splitlines()[-1].startswith("conforms: 1 case in ")
+    assert outcome.err == f"msgr: {arguments[-1]}: No such file or directory\n"
+    outcome = msgr(*arguments, "--json")
+    assert (outcome.code, outcome.document["conforms"]) == (2, True)
+    assert outcome.err == f"msgr: {arguments[-1]}: No such file or directory\n"
+
+
 def test_a_stale_exception_is_an_error(msgr: Msgr, open_server: str, tmp_path: Path) -> None:
     known = tmp_path / "ours.toml"
     known.write_text(

@@ -21,9 +21,18 @@ from msgr.wire import (
     Timestamp,
     address_vector,
     type_name,
+    unmapped,
 )
 from tests.wire.strategies import addresses, records
 from tests.witness import encoder
+
+
+@pytest.mark.parametrize(
+    ("host", "itself"),
+    [("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("::ffff:0.0.0.0", "0.0.0.0"), ("::1", "::1")],
+)
+def test_an_ipv4_address_dressed_up_as_ipv6(host: str, itself: str) -> None:
+    assert unmapped(ip_address(host)) == ip_address(itself)
 
 
 @given(addresses)

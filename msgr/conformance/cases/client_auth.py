@@ -15,6 +15,7 @@ from ...frame import Frame, Mode, Tag
 from ...payload import AuthBadMethod, AuthReplyMore, AuthRequest, AuthRequestMore, AuthSignature
 from ..accepting import Accepting, Step
 from ..case import registrar
+from ..damage import flip
 from ..peer import require
 from ..verdict import Role
 
@@ -107,14 +108,10 @@ async def signature(peer: Accepting) -> None:
     await peer.to(Step.SIGNED)
 
 
-def _turned(right: bytes) -> bytes:
-    return right[:-1] + bytes([right[-1] ^ 1])
-
-
 @case(
     "AUTH-25",
     says="A signature that is not of the client's bytes ends the connection.",
-    each={"one-bit": _turned, "ones": lambda _: b"\xff" * 32},
+    each={"one-bit": lambda right: flip(right, -1), "ones": lambda _: b"\xff" * 32},
 )
 async def wrong_signature(peer: Accepting, change: Any) -> None:
     await peer.to(Step.PROVED)

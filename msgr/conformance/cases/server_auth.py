@@ -10,6 +10,7 @@ from ...frame import Frame, Mode, Tag
 from ...payload import AuthBadMethod, AuthDone, AuthReplyMore, AuthRequest, AuthSignature
 from ...wire import EntityType
 from ..case import registrar
+from ..damage import flip
 from ..dialling import NOBODY, Dialling, Stage
 from ..peer import Form, require
 from ..verdict import Role
@@ -119,14 +120,14 @@ async def signature_is_compared(peer: Dialling) -> None:
     await peer.refuses()
 
 
-def _turned(right: bytes) -> bytes:
-    return right[:-1] + bytes([right[-1] ^ 1])
-
-
 @case(
     "AUTH-25",
     says="A signature that is not of the server's bytes ends the connection.",
-    each={"one-bit": _turned, "ones": lambda _: b"\xff" * 32, "first-byte": lambda right: _turned(right[::-1])[::-1]},
+    each={
+        "one-bit": lambda right: flip(right, -1),
+        "ones": lambda _: b"\xff" * 32,
+        "first-byte": lambda right: flip(right, 0),
+    },
 )
 async def wrong_signature(peer: Dialling, change: Any) -> None:
     await peer.to(Stage.DONE)
