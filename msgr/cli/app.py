@@ -34,7 +34,8 @@ New here? `msgr demo` needs nothing and shows everything.
 
 Every command takes --json, and then prints exactly one JSON document (watch-log: one a line).
 
-Exit codes: 0 fine, 1 what was asked for failed, 2 usage (arguments, addresses, keyrings), 3 no peer.
+Exit codes: 0 fine, 1 what was asked for failed, 2 usage (arguments, addresses, keyrings), 3 no peer,
+130 interrupted.
 """
 
 app: Final = typer.Typer(
@@ -85,7 +86,7 @@ def run(arguments: Sequence[str], report: Report) -> int:
         _invoke(list(arguments))
     except typer.Exit as end:
         return int(end.exit_code)
-    except BaseException as raised:
+    except BaseException as raised:  # an interrupt, too, may come wrapped in groups
         error = _innermost(raised)
         if isinstance(error, _UsageError):
             return report.failure(_usage(error))
@@ -117,5 +118,5 @@ def _innermost(error: BaseException) -> BaseException:
 def _usage(error: _UsageError) -> Failure:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "msgr"
-    text = " ".join(error.format_message().split()).rstrip(".")
-    return Failure(type(error).__name__, f"{text}; see {command} --help", error.exit_code)
+    text = " ".join(error.format_message().split()).rstrip(".").replace(": Value error, ", ": ")
+    return Failure(type(error).__name__, f"{text} (see {command} --help)", error.exit_code)

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 from functools import partial
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import typer
@@ -100,23 +100,20 @@ def _story(resumed: Resumed) -> str:
 async def _round(keyring: Keyring, mode: Mode, revision: Revision, report: Report) -> Round:
     """Run a server and a client in one mode."""
     found = Round(mode=mode.name.lower(), revision=str(revision))
-    modes, revisions = (mode,), frozenset({revision})
-    async with (
-        serve("v2:127.0.0.1:0", name="mon.demo", auth=keyring, modes=modes, revisions=revisions) as server,
-        anyio.create_task_group() as tasks,
-    ):
+    given: dict[str, Any] = {"auth": keyring, "modes": (mode,), "revisions": frozenset({revision})}
+    async with serve("v2:127.0.0.1:0", name="mon.demo", **given) as server:
         address = written(server.addresses[0])
-        tasks.start_soon(_be_server, server)
         begin = time.perf_counter()
-        async with connect(address, name=_NAME, auth=keyring, modes=modes, revisions=revisions) as session:
-            login = session.peer.login
+        # Tasks within both ends: those of an interrupted program end before an end is lost to the other.
+        async with connect(address, name=_NAME, **given) as session, anyio.create_task_group() as tasks:
             found.handshake_ms = _milliseconds(begin)
             report.line(
                 f"{found.mode} mode, revision {found.revision}: {_NAME} is in at {address}, "
-                f"with global id {login.global_id}"
+                f"with global id {session.peer.login.global_id}"
             )
+            tasks.start_soon(_be_server, server)
             await _be_client(session, found)
-        tasks.cancel_scope.cancel()
+            tasks.cancel_scope.cancel()
     return found
 
 

@@ -62,10 +62,15 @@ def test_a_command_that_does_not_exist(msgr: Msgr) -> None:
         assert done.error["kind"]
 
 
+def test_what_is_no_name_is_refused_before_anything_is_said(msgr: Msgr) -> None:
+    done = msgr("ping", NOBODY, "--name", "admin")
+    assert (done.code, done.out) == (2, "")
+
+
 def test_usage_is_one_line_for_people(msgr: Msgr) -> None:
     done = msgr("ping", NOBODY, "--nme", "client.x")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "msgr: No such option: --nme (Possible options: --mode, --name); see msgr ping --help\n"
+    assert done.err == "msgr: No such option: --nme (Possible options: --mode, --name) (see msgr ping --help)\n"
 
 
 @pytest.mark.parametrize("command", ["ping", "probe"])

@@ -71,6 +71,21 @@ def test_bench_interrupted() -> None:
     assert "Traceback" not in terminal.text
 
 
+@pytest.mark.parametrize("line", range(1, 5))
+def test_demo_interrupted(line: int) -> None:
+    """While both ends are at work, in one process: neither takes the end of the other for a failure."""
+    command = [*PROGRAM, "demo"]
+    with subprocess.Popen(
+        command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        shown = [process.stdout.readline() for _ in range(line + 1)]
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=LIMIT)
+    assert "client.demo is in at" in shown[-1]
+    assert (process.returncode, told) == (130, "msgr: interrupted\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_bench_killed(number: signal.Signals) -> None:
     with benching() as (process, terminal):
