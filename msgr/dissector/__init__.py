@@ -1,4 +1,4 @@
-"""Floor 7: a plug-in for Wireshark, written from the tables of this package.
+"""Floor 7 and a half: a plug-in for Wireshark, written from the tables of this package.
 
 `plugin` returns the text of `msgr2.lua`. What frames say is taken from the declared layouts, and names from where the
 code has them; how frames are found, cut and opened is in the Lua files of `parts`, a second time and in another

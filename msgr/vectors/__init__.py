@@ -1,4 +1,4 @@
-"""Floor 7: the test vectors in `vectors/`, loaded and run against this implementation.
+"""Floor 7 and a half: the test vectors in `vectors/`, loaded and run against this implementation.
 
 `load` reads the files that came with the package or those of a directory, `verify_all` runs them.
 """

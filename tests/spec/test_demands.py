@@ -1,4 +1,4 @@
-"""Everything that the seeds ask for has a test that names it, or a reason why it does not apply."""
+"""Everything that other interconnects taught has a test that names it, or a reason why it does not apply."""
 
 from __future__ import annotations
 
