@@ -16,6 +16,7 @@ from ..core import Connection, ServerConfig
 from ..errors import NodeRefused, TimedOut
 from ..session import SessionTable
 from ..wire import Endpoint, EntityAddr
+from .background import Background
 from .bell import Bell
 from .dial import entity_addr
 from .driver import Driver, Host, driver_of
@@ -111,7 +112,7 @@ class Acceptor:
             waiting=None if None in queues else sum(queue or 0 for queue in queues),
         )
 
-    async def accept(self, listening: socket.socket, tasks: anyio.abc.TaskGroup, full: Callable[[], bool]) -> None:
+    async def accept(self, listening: socket.socket, tasks: Background, full: Callable[[], bool]) -> None:
         """Accept connections at a listening socket until it is cancelled; they are driven in `tasks`."""
 
         def welcome(connected: socket.socket, sockaddr: tuple[str | int, ...]) -> None:
@@ -139,7 +140,7 @@ class Acceptor:
             with anyio.move_on_after(seconds):
                 await self._over.wait()
 
-    def _welcome(self, connected: socket.socket, sockaddr: tuple[str | int, ...], tasks: anyio.abc.TaskGroup) -> None:
+    def _welcome(self, connected: socket.socket, sockaddr: tuple[str | int, ...], tasks: Background) -> None:
         self._counts.accepted += 1
         try:
             if not sockaddr:  # some systems leave it out where the other end has gone

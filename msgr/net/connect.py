@@ -14,6 +14,7 @@ from ..errors import ConnectionLost
 from ..frame import Mode, Revision
 from ..session import ChannelQuotas, PeerSession, Policy
 from ..wire import Endpoint, EntityAddr, EntityName, EntityType
+from .afterwards import Afterwards
 from .driver import Driver, driver_of
 from .messenger import Messenger
 from .methods import ClientAuth, ServerAuth, client_methods, server_methods
@@ -91,10 +92,11 @@ class _OnlyOne:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self.afterwards = Afterwards()
 
     def adopt(self, driver: Driver, ready: Connected) -> Session:
         """Return a session for the connection of `driver`."""
-        return Session(ready.session, self._config.limits, self._config.timeouts)
+        return Session(ready.session, self._config.limits, self._config.timeouts, self.afterwards)
 
 
 @asynccontextmanager

@@ -50,7 +50,7 @@ class Dialler:
         permit = await self._broker.take()
         try:
             return await self._dial(session, _Permitted(self._host, permit), permit)
-        except BaseException:
+        except BaseException:  # cancellation too: a permit that nobody gives back is lost to all
             permit.release()
             raise
 
@@ -102,6 +102,7 @@ class _Permitted:
     def __init__(self, host: Host, permit: Permit) -> None:
         self._host = host
         self._permit = permit
+        self.afterwards = host.afterwards
 
     def adopt(self, driver: Driver, ready: Connected) -> Session:
         """Return the session that goes on over the connection of `driver`."""

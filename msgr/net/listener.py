@@ -90,6 +90,12 @@ def waiting(listening: socket.socket) -> int | None:
     return memoryview(told).cast("I")[_UNACKED]
 
 
+def stop_listening(listening: socket.socket) -> None:
+    """Close a listening socket, and wake who waits for connections there."""
+    anyio.notify_closing(listening)
+    listening.close()
+
+
 async def accept_forever(
     listening: socket.socket,
     welcome: Welcome,

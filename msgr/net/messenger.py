@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import anyio
 import anyio.abc
@@ -21,22 +21,22 @@ from ..session import ChannelQuotas, PeerSession, Policies, Policy, SessionTable
 from ..wire import AddressType, Endpoint, EntityAddr, EntityName, EntityType
 from .acceptor import Acceptor, AcceptStats
 from .admissions import Interconnect, admitting
+from .afterwards import Afterwards
+from .background import Background
 from .bell import Bell
 from .broker import Broker
 from .dial import entity_addr
 from .dialler import Dialler
 from .driver import Driver
 from .keeper import Keeper
-from .listener import listen
+from .listener import listen, stop_listening
 from .log import EventLog
-from .methods import client_methods, server_methods
+from .methods import ClientAuth, ServerAuth, client_methods, server_methods
 from .runtime import Runtime
 from .session import Session
 from .settings import Settings
 from .stream import AnyioStream, Stream
 from .tasks import quiet_tasks
-
-T = TypeVar("T")
 
 
 class Messenger:
@@ -63,6 +63,8 @@ class Messenger:
     `Timeouts.close`; where the body raises or is cancelled, at once. Nothing outlives it.
     """
 
+    _stack: AsyncExitStack
+
     def __init__(
         self,
         name: str,
@@ -83,22 +85,20 @@ class Messenger:
         timeouts: Timeouts | None = None,
         runtime: Runtime | None = None,
     ) -> None:
-        if (policy is None) == (policies is None):
-            raise ConfigError("a messenger has either one policy, or policies by the type of the peer")
         self._settings = settings = Settings(
             name=EntityName.parse(name),
             modes=tuple(modes) or (interconnect.node.modes if interconnect else ()),
             revisions=revisions,
-            policies=policies or Policies(policy or Policy.lossless_peer()),
+            policies=Policies.given(policy, policies),
             compression=Compressions.given(compression),
             channels=channels,
             limits=limits or Limits(),
             timeouts=timeouts or Timeouts(),
             runtime=runtime or Runtime(),
         )
-        self._auth = auth
-        self._client_methods = None if client_auth is None else tuple(client_auth)
-        self._server_methods = None if server_auth is None else tuple(server_auth)
+        # No methods at all are an error, and not method none.
+        self._client_auth: ClientAuth = auth if client_auth is None else tuple(client_auth)
+        self._server_auth: ServerAuth = auth if server_auth is None else tuple(server_auth)
         self._endpoint = Endpoint.parse(listen) if listen is not None else None
         self._advertised = EntityAddr.parse(advertise) if advertise is not None else None
         self._listening: tuple[EntityAddr, ...] = ()
@@ -110,8 +110,9 @@ class Messenger:
         self._admissions = admitting(interconnect, settings, dialling=self._dialling_back, start=self._in_background)
         self._broker = Broker(settings.limits.dialling, settings.runtime.dice)
         self._log = EventLog("msgr.net.keeper", settings.runtime.clock)
-        self._stack = AsyncExitStack()
+        self.afterwards = Afterwards()
         self._tasks: anyio.abc.TaskGroup | None = None
+        self._background: Background | None = None
         self._acceptor: Acceptor | None = None
 
     # What users do.
@@ -188,6 +189,7 @@ class Messenger:
         for session in self.sessions:
             if session.driver is not None and self._admissions.is_stale(session.driver.connection):
                 session.driver.end(_renamed())
+        self.afterwards.call()
 
     @property
     def rejections(self) -> dict[str, int]:
@@ -217,9 +219,12 @@ class Messenger:
         async with AsyncExitStack() as stack:
             sockets = await self._listen(stack)
             tasks = self._tasks = await stack.enter_async_context(quiet_tasks())
-            if self._acceptor is not None:
+            if self._acceptor is not None or self._admissions is not None:  # else tasks alone start tasks
+                background = self._background = Background(tasks)
+                tasks.start_soon(background.run)
                 for listening in sockets:
-                    tasks.start_soon(self._acceptor.accept, listening, tasks, self._is_full)
+                    assert self._acceptor is not None
+                    tasks.start_soon(self._acceptor.accept, listening, background, self._is_full)
             self._stack = stack.pop_all()
         return self
 
@@ -228,19 +233,22 @@ class Messenger:
     ) -> bool | None:
         self._closed = True
         self._arrived.ring()
-        if error is not None:
-            self._end()
-            return await self._stack.__aexit__(kind, error, traceback)
-        async with self._stack:  # it is unwound too where the orderly end is cancelled
-            try:
-                await self.close()
-            finally:
+        try:
+            if error is not None:
                 self._end()
+                return await self._stack.__aexit__(kind, error, traceback)
+            async with self._stack:  # it is unwound too where the orderly end is cancelled
+                try:
+                    await self.close()
+                finally:
+                    self._end()
+        finally:
+            self.afterwards.call()
         return None
 
     def _end(self) -> None:
         for session in self.sessions:
-            session.abort()
+            session.conclude(None)
         if self._tasks is not None:
             self._tasks.cancel_scope.cancel()
 
@@ -270,7 +278,7 @@ class Messenger:
             self._broker,
         )
         dialler.given = stream
-        session = Session(core, settings.limits, settings.timeouts)
+        session = Session(core, settings.limits, settings.timeouts, self.afterwards)
         given, log, dice = stream is not None, self._log, settings.runtime.dice
         keeper = Keeper(session, dialler.dial, settings.timeouts, log, persistent=persistent, given=given, dice=dice)
         self._start(session, keeper)
@@ -284,7 +292,7 @@ class Messenger:
         meant: Meant | None = None,
     ) -> ClientConfig:
         settings, admissions = self._settings, self._admissions
-        methods = _given(self._client_methods, lambda: client_methods(settings.name, self._auth))
+        methods = client_methods(settings.name, self._client_auth)
         is_peer = self._acceptor is not None and not (policy.lossy or policy.server)
         return settings.client_config(
             target,
@@ -300,21 +308,22 @@ class Messenger:
         return self._client_config(target, Policy.lossy_client())
 
     def _in_background(self, task: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
-        assert self._tasks is not None  # what starts it came in by a connection
-        self._tasks.start_soon(task, *args)
+        assert self._background is not None  # nodes ask for it, and what came in by a connection that was accepted
+        self._background.start_soon(task, *args)
 
     def _start(self, session: Session, keeper: Keeper) -> None:
         if self._tasks is None:
             raise StateError("a messenger's sessions live in its body: async with Messenger(...) as node")
         self._sessions[session.core] = session
-        self._tasks.start_soon(self._keep, session, keeper)
+        (self._background or self._tasks).start_soon(self._keep, session, keeper)
 
     async def _keep(self, session: Session, keeper: Keeper) -> None:
         try:
             await keeper.run()
         finally:
-            session.finish(None)
+            session.conclude(None)
             self._forget(session)
+            self.afterwards.call()
 
     def _forget(self, session: Session) -> None:
         self._sessions.pop(session.core, None)
@@ -338,7 +347,7 @@ class Messenger:
     def _begun_by_peer(self, core: PeerSession) -> Session:
         """Return a session for a peer that dialled us, whom we dial in turn where the policy says so."""
         settings = self._settings
-        session = Session(core, settings.limits, settings.timeouts)
+        session = Session(core, settings.limits, settings.timeouts, self.afterwards)
         listening = next((address for address in core.addresses if address.type == AddressType.MSGR2), None)
         endpoint = (
             Endpoint(AddressType.MSGR2, str(listening.host), listening.port, listening.nonce) if listening else None
@@ -368,29 +377,20 @@ class Messenger:
         settings, endpoint = self._settings, self._endpoint
         sockets = await listen(endpoint, backlog=settings.limits.backlog)
         for listening in sockets:
-            stack.callback(_close, listening)
+            stack.callback(stop_listening, listening)
         self._listening = tuple(entity_addr(endpoint, opened.getsockname()) for opened in sockets)
         addresses = (self._advertised,) if self._advertised is not None else self._listening
-        methods = _given(self._server_methods, lambda: server_methods(self._auth, settings.runtime))
+        methods = server_methods(self._server_auth, settings.runtime)
         node = self._admissions.incoming() if self._admissions else None
         config = settings.server_config(addresses, methods=methods, node=node)
         self._acceptor = Acceptor(config, endpoint, self._table, settings.runtime, self)
         return sockets
 
 
-def _given(methods: tuple[T, ...] | None, otherwise: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
-    """Return the methods that were given, even if there are none: that is an error, and not method none."""
-    return otherwise() if methods is None else methods
-
-
 async def _end_renamed(driver: Driver) -> None:
     driver.end(_renamed())
+    driver.call_due()
 
 
 def _renamed() -> ConnectionLost:
     return ConnectionLost("this node has another name now")
-
-
-def _close(listening: socket.socket) -> None:
-    anyio.notify_closing(listening)
-    listening.close()

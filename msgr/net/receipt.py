@@ -2,41 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Protocol
-
-import anyio
 
 from ..session import Message, Outcome
 from ..session import Receipt as PlainReceipt
+from .afterwards import Afterwards
+from .bell import Bell
 
 
 class Receipt(PlainReceipt):
     """What became of one message: `await receipt`, or look at `receipt.outcome`, None while it is open.
 
-    Every receipt ends in exactly one outcome, at the latest when its session does.
+    Every receipt ends in exactly one outcome, at the latest when its session does. `on_done`, if set by then, is called
+    with it once what the messenger was about is done: it may send, or end the session. What it raises ends a connection
+    and the messenger's body with it.
     """
 
-    __slots__ = ()
+    __slots__ = ("_afterwards", "_bell", "_done")
+
+    def __init__(self, afterwards: Afterwards) -> None:
+        super().__init__()
+        self._afterwards = afterwards
+        self._bell: Bell | None = None
+        self._done: Callable[[Outcome], None] | None = None
+
+    @property
+    def on_done(self) -> Callable[[Outcome], None] | None:
+        """What is called with the outcome when that is known."""
+        return self._done
+
+    @on_done.setter
+    def on_done(self, call: Callable[[Outcome], None] | None) -> None:
+        self._done = call
+        self._told = self._settled
+
+    def _settled(self, outcome: Outcome) -> None:
+        self._told = None  # or it would hold itself
+        if self._bell is not None:
+            self._bell.ring()
+        if self._done is not None:
+            self._afterwards.due.append((self._done, outcome))
 
     async def wait(self) -> Outcome:
         """Return the outcome once it is known. Cancelling it changes nothing."""
-        if self.outcome is None:
-            known = anyio.Event()
-            before = self.on_done
-
-            def settled(outcome: Outcome) -> None:
-                known.set()
-                if before is not None:
-                    before(outcome)
-
-            self.on_done = settled
-            await known.wait()
-        assert self.outcome is not None
+        if self.outcome is None and self._bell is None:
+            self._bell = Bell()
+            self._told = self._settled
+        while self.outcome is None:
+            assert self._bell is not None
+            await self._bell.wait()
         return self.outcome
 
     def __await__(self) -> Generator[object, None, Outcome]:
         return self.wait().__await__()
+
+    def move(self, afterwards: Afterwards) -> None:
+        """Go with its message to a session of another messenger."""
+        self._afterwards = afterwards
 
 
 class Heir(Protocol):
@@ -51,8 +74,8 @@ class ForwardedReceipt(Receipt):
 
     __slots__ = ("_heir",)
 
-    def __init__(self, heir: Heir) -> None:
-        super().__init__()
+    def __init__(self, afterwards: Afterwards, heir: Heir) -> None:
+        super().__init__(afterwards)
         self._heir: Heir | None = heir
 
     def give_up(self, message: Message) -> bool:

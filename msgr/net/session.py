@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
-from ..core import Connection, Limits, Peer, Timeouts, check_message
+from ..core import Limits, Peer, Timeouts, check_message
 from ..errors import ConfigError, ConnectionLost, MessageTooLarge, MsgrError, Overloaded
 from ..session import ChannelQueue, Counters, Message, PeerSession
 from ..wire import Timestamp
+from .afterwards import Afterwards
 from .bell import Bell
+from .carrier import Carrier
 from .events import (
     EventStream,
     SessionConnected,
@@ -27,27 +29,6 @@ from .events import (
 )
 from .inbox import OVERHEAD, Inbox
 from .receipt import ForwardedReceipt, Heir, Receipt
-from .runtime import Runtime
-
-
-class Carrier(Protocol):
-    """What carries a session at the moment: a connection with its tasks."""
-
-    connection: Connection
-    runtime: Runtime
-
-    def wake(self) -> None:
-        """Take note that there is something to write, or room to read."""
-
-    def flush(self) -> None:
-        """Have what is queued written, at once if that is better."""
-
-    def end(self, error: MsgrError | None) -> None:
-        """End the connection now."""
-
-    async def finish(self, *, linger: bool) -> None:
-        """Wait until all is written, and tell the peer that this was all."""
-
 
 _BURST: Final = 64
 """How many messages a task may queue before others have their turn; a turn each would cost the batches."""
@@ -94,8 +75,12 @@ class Session:
     with what was queued sent where the body ends well, at once where it raises.
     """
 
-    def __init__(self, core: PeerSession, limits: Limits, timeouts: Timeouts) -> None:
+    def __init__(
+        self, core: PeerSession, limits: Limits, timeouts: Timeouts, afterwards: Afterwards | None = None
+    ) -> None:
         self.core = core
+        self.afterwards = afterwards or Afterwards()
+        """What is to be called when messages have an outcome; all sessions of a messenger share it."""
         self.limits = limits
         self.timeouts = timeouts
         self.inbox = Inbox()
@@ -189,7 +174,7 @@ class Session:
                 break
             await self.until_written()
         self._check()
-        receipt = self._queue(message, Receipt() if forward is None else ForwardedReceipt(forward))
+        receipt = self._queue(message, forward)
         self._queued += 1
         if self._queued % _BURST == 0:
             await cancel_shielded_checkpoint()
@@ -206,9 +191,11 @@ class Session:
         held, limit = self.core.traffic.held(OVERHEAD) + message.size + OVERHEAD, self.limits.buffered
         if held > limit:
             error = Overloaded(f"{held} bytes are not delivered yet, {limit} are allowed [DELIVERY-4]")
-            self.finish(error)
-            raise error
-        return self._queue(message, Receipt() if forward is None else ForwardedReceipt(forward))
+            try:
+                self.finish(error)
+            finally:
+                raise error
+        return self._queue(message, forward)
 
     async def until_written(self) -> None:
         """Wait until something happened; whoever writes then has to tell, even where it costs the reader a turn."""
@@ -218,12 +205,16 @@ class Session:
         finally:
             self.blocked -= 1
 
-    def _queue(self, message: Message, receipt: Receipt) -> Receipt:
+    def _queue(self, message: Message, forward: Heir | None) -> Receipt:
+        afterwards = self.afterwards
+        receipt = Receipt(afterwards) if forward is None else ForwardedReceipt(afterwards, forward)
         self.core.traffic.queue.push(message, receipt)
         if self.driver is None:
             self.wanted.ring()
         else:
             self.driver.flush()
+            if afterwards.due:
+                afterwards.call()
         return receipt
 
     def _has_room_in(self, channel: int) -> bool:
@@ -333,7 +324,12 @@ class Session:
             return False
         if self.over or self.core.traffic.held(OVERHEAD) + message.size + OVERHEAD > self.limits.buffered:
             return False
-        self._queue(message, receipt)
+        receipt.move(self.afterwards)
+        self.core.traffic.queue.push(message, receipt)
+        if self.driver is None:
+            self.wanted.ring()
+        else:
+            self.driver.wake()  # the other session is ending right now: nothing more may happen in the middle of that
         return True
 
     def attached(self, driver: Carrier, peer: Peer, *, resumed: bool) -> None:
@@ -353,7 +349,7 @@ class Session:
         self.pings.clear()
         self._tell(SessionDisconnected(error))
         if self.core.policy.lossy:
-            self.finish(error)
+            self.conclude(error)
         else:
             self.wanted.ring()
 
@@ -367,6 +363,11 @@ class Session:
             self.inbox.push(message)
 
     def finish(self, error: MsgrError | None) -> None:
+        """End the session for good, and have users hear what became of their messages; raises what they do then."""
+        self.conclude(error)
+        self.afterwards.call()
+
+    def conclude(self, error: MsgrError | None) -> None:
         """End the session for good: every receipt that is open is settled. Does nothing the second time."""
         if self.over:
             return

@@ -49,6 +49,9 @@ class Stream(Protocol):
     def send_now(self, pieces: list[Octets]) -> list[Octets]:
         """Write as much as can be written without waiting, and return the rest."""
 
+    def receive_now(self) -> bytes | None:
+        """Return what came in, or None where nothing has, or nobody can tell; no bytes mean that it finished."""
+
     async def finish(self) -> bool:
         """Tell the other end that nothing more is sent; False where only `part` can tell it."""
 
@@ -240,6 +243,10 @@ class AnyioStream:
     def send_now(self, pieces: list[Octets]) -> list[Octets]:
         """Write nothing: whether such a stream would wait, nobody can tell."""
         return pieces
+
+    def receive_now(self) -> bytes | None:
+        """Return None: nor can anybody tell what has come."""
+        return None
 
     async def finish(self) -> bool:
         """Tell the other end that nothing more is sent; False where the stream cannot close one direction (TLS)."""

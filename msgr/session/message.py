@@ -85,15 +85,16 @@ class Message:
         # One step for all that is well: a number that is too large leaves bits behind, and so does a negative one.
         if (self.type | self.priority | self.version | self.compat_version | self.channel) >> 16 or self.tid >> 64:
             self._complain()
-        front, middle, data = self.front, self.middle, self.data
-        if isinstance(data, memoryview) or isinstance(front, memoryview) or isinstance(middle, memoryview):
-            self._check_views()
+        if not (self.front.__class__ is bytes and self.middle.__class__ is bytes and self.data.__class__ is bytes):
+            self._check_segments()
 
-    def _check_views(self) -> None:
+    def _check_segments(self) -> None:
         for segment in (self.front, self.middle, self.data):
             # What such a view is long is not how many bytes it would put on the wire.
             if isinstance(segment, memoryview) and (segment.nbytes != len(segment) or not segment.c_contiguous):
                 raise ConfigError("a segment is a memoryview of other items than bytes, or has gaps: cast it to bytes")
+            if not isinstance(segment, bytes | bytearray | memoryview):
+                raise ConfigError(f"a segment is bytes, a bytearray or a memoryview, and not {type(segment).__name__}")
 
     def _complain(self) -> NoReturn:
         values = ((name, getattr(self, name), bits) for name, bits in _FIELD_BITS.items())

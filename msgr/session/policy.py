@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Self
 
+from ..errors import ConfigError
 from ..wire import EntityType
 
 
@@ -81,6 +82,15 @@ class Policies:
 
     default: Policy
     by_type: Mapping[int, Policy] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def given(cls, policy: Policy | None, policies: Policies | None) -> Policies:
+        """Return what an owner gave of the two; raises ConfigError unless it is one of them."""
+        if policy is not None and policies is None:
+            return cls(policy)
+        if policies is not None and policy is None:
+            return policies
+        raise ConfigError("a messenger has either one policy, or policies by the type of the peer")
 
     def of(self, entity_type: EntityType | int) -> Policy:
         """Return the policy towards peers of this type."""

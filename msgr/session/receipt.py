@@ -24,24 +24,33 @@ class Outcome(Enum):
 class Receipt:
     """The promise to say what became of one message.
 
-    `on_done`, if set, is called with the outcome when it is known. `seq` is the number under which the message was
-    written last, 0 before.
+    `on_done`, if set, is called with the outcome when it is known: in the middle of what made it known, so that it may
+    do nothing to the connection or the session. `seq` is the number under which the message was written last, 0 before.
     """
 
-    __slots__ = ("on_done", "outcome", "seq")
+    __slots__ = ("_told", "outcome", "seq")
 
     def __init__(self) -> None:
         self.outcome: Outcome | None = None
         self.seq = 0
-        self.on_done: Callable[[Outcome], None] | None = None
+        self._told: Callable[[Outcome], None] | None = None
+
+    @property
+    def on_done(self) -> Callable[[Outcome], None] | None:
+        """What is called with the outcome when that is known."""
+        return self._told
+
+    @on_done.setter
+    def on_done(self, call: Callable[[Outcome], None] | None) -> None:
+        self._told = call
 
     def settle(self, outcome: Outcome) -> None:
         """Say what became of the message; raises StateError the second time."""
         if self.outcome is not None:
             raise StateError(f"a receipt that is {self.outcome.value} cannot become {outcome.value} [DELIVERY-1]")
         self.outcome = outcome
-        if self.on_done is not None:
-            self.on_done(outcome)
+        if self._told is not None:
+            self._told(outcome)
 
     def give_up(self, message: Message) -> bool:
         """Take the news that `message`, which this is the receipt of, was certainly not delivered.

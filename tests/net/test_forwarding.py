@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from msgr import Limits, Message, Messenger, Outcome, Session
+from msgr.net.afterwards import Afterwards
 from msgr.net.receipt import ForwardedReceipt
 from msgr.session import LosslessSession
 
@@ -101,7 +102,7 @@ async def test_nothing_of_it_is_told_to_the_peer() -> None:
         frames = []
         for heir in (None, near.session(NOWHERE)):
             session, message = LosslessSession(), Message(type=5, tid=1, front=b"x")
-            session.push(message, None if heir is None else ForwardedReceipt(heir))
+            session.push(message, None if heir is None else ForwardedReceipt(Afterwards(), heir))
             frames.append(session.next_frame())
         assert frames[0] == frames[1]
         assert {field.name for field in fields(Message) if field.init} == {

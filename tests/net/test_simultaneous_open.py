@@ -23,6 +23,7 @@ from msgr.auth import GlobalIds, NoneClient, NoneServer
 from msgr.core import ClientConfig, Closed, Connection, ServerConfig
 from msgr.errors import SimultaneousOpen
 from msgr.frame import Tag
+from msgr.net.afterwards import Afterwards
 from msgr.net.dialler import Dialler
 from msgr.net.session import Session as NetSession
 from msgr.net.stream import SocketStream
@@ -187,6 +188,8 @@ async def test_the_dialler_looks_at_its_own_socket() -> None:
 
 class Nobody:
     """A host that has no sessions, because no handshake gets that far."""
+
+    afterwards = Afterwards()
 
     def adopt(self, driver: object, ready: object) -> NetSession:
         """Fail."""

@@ -18,6 +18,7 @@ from msgr.frame import Frame, Tag
 from msgr.payload import MessageHeader
 from msgr.session import DEFAULT_PRIORITY, Message
 from msgr.session.message import open_message
+from msgr.wire import Octets
 
 u16: Final = st.integers(0, (1 << 16) - 1)
 u64: Final = st.integers(0, (1 << 64) - 1)
@@ -167,3 +168,18 @@ def test_a_view_that_is_no_plain_run_of_bytes(view: memoryview) -> None:
         with pytest.raises(ConfigError, match="cast it to bytes"):
             message.check()
     Message(type=1, data=memoryview(bytes(8))[2:]).check()
+
+
+@pytest.mark.parametrize("segment", ["text", [1, 2], (1,), array("B", [1])], ids=lambda value: type(value).__name__)
+def test_a_segment_that_is_no_bytes(segment: Any) -> None:
+    """Whoever sends it hears of it: when it is written there is nobody to tell, and a connection would end over it."""
+    for message in (Message(type=1, front=segment), Message(type=1, middle=segment), Message(type=1, data=segment)):
+        with pytest.raises(ConfigError, match=f"and not {type(segment).__name__}$"):
+            message.check()
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_segment_of_any_kind_of_bytes(kind: Callable[[bytes], Octets]) -> None:
+    message = Message(type=1, front=kind(b"1"), middle=kind(b"22"), data=kind(b"333"))
+    message.check()
+    assert received(message) == Message(type=1, front=b"1", middle=b"22", data=b"333", seq=9)

@@ -7,12 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from anyio.abc import TaskGroup
-
 from ...core import Closed, Connected, Connection, Event, KeepaliveAcked, Limits, MessageReceived, RemoteReset
 from ...core.states import Ended
 from ...errors import ConnectionLost, MsgrError
 from ...wire import Octets
+from ..afterwards import Afterwards
+from ..background import Background
 from ..bell import Bell
 from ..runtime import Runtime
 from ..session import Session
@@ -27,6 +27,10 @@ _log: Final = logging.getLogger("msgr.net.driver")
 class Host(Protocol):
     """Who knows the sessions."""
 
+    @property
+    def afterwards(self) -> Afterwards:
+        """What is to be called when messages have an outcome."""
+
     def adopt(self, driver: Driver, ready: Connected) -> Session:
         """Return the session that goes on over the connection of `driver`."""
 
@@ -39,12 +43,15 @@ class Driver(ABC):
     """
 
     __slots__ = (
+        "_afterwards",
+        "_broken",
         "_coalesce",
         "_early",
         "_host",
         "_left",
         "_limits",
         "_prompt",
+        "_said_all",
         "_stream",
         "_writing",
         "changed",
@@ -69,10 +76,13 @@ class Driver(ABC):
         self._limits = limits
         self._stream = stream
         self._host = host
+        self._afterwards = host.afterwards
         self._early: list[Event] = []
         self._writing = False  # a write is under way
         self._prompt = True  # what is sent next is likely to be waited for
         self._left: list[Octets] = []
+        self._said_all = False  # we told the other end that nothing more is sent
+        self._broken: ConnectionLost | None = None  # nothing can be written any more
         self._coalesce = 0.0
 
     @abstractmethod
@@ -80,7 +90,7 @@ class Driver(ABC):
         """Drive the connection to its end; the stream is closed then. It raises nothing of the connection's."""
 
     @abstractmethod
-    def begin(self, tasks: TaskGroup, over: Callable[[], None]) -> None:
+    def begin(self, tasks: Background, over: Callable[[], None]) -> None:
         """Drive the connection in the background, and call `over` when the stream is closed.
 
         What `run` would raise is raised in `tasks`. Whoever begins it calls `end` when they are cancelled.
@@ -120,6 +130,7 @@ class Driver(ABC):
             await self.session_changed()
         if self.ended:
             return
+        self._said_all = True
         try:
             if not await self._stream.finish():
                 await self._part()
@@ -143,22 +154,44 @@ class Driver(ABC):
 
         Only the first message after something came in goes alone; those that follow are written together.
         """
-        if self._prompt and not (self._left or self._coalesce):
+        if self._prompt and not (self._left or self._coalesce or self._broken):
             self._write_at_once()
         else:
             self.wake()
 
     def _write_at_once(self) -> None:
         self._prompt = False
-        pieces = self.connection.data_to_send()
+        pieces = self._output()
         try:
             self._left = self._stream.send_now(pieces) if pieces else []
         except ConnectionLost as error:
-            self.end(error)
-        if self._left or self.ended:
+            self._broken = error  # it ends in a turn of its own: the sender may be in the middle of anything
+        if self._left or self._broken or self.ended:
             self.wake()
         else:
             self._tell_room()
+
+    def _output(self) -> list[Octets]:
+        """Return what is to be written; what answers a peer whom we told that this was all does not go out."""
+        pieces = self.connection.data_to_send()
+        return [] if self._said_all else pieces
+
+    def _end_broken(self, error: ConnectionLost) -> None:
+        """End over a stream that takes no more; what came before it broke is handed on, as far as there is room."""
+        try:
+            while not (self.ended or self._has_too_much()):
+                came = b"" if self.connection.has_input else self._stream.receive_now()
+                if not (came or self.connection.has_input):
+                    break
+                self._came(came or b"")
+        except ConnectionLost:  # for the same reason
+            pass
+        self.end(error)
+
+    def call_due(self) -> None:
+        """Have users hear what became of their messages, now that nothing is half done."""
+        if self._afterwards.due:
+            self._afterwards.call()
 
     def _take_events(self) -> None:
         """Pass on what the connection reports."""

@@ -10,12 +10,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from anyio.abc import TaskGroup
-
 from ...core import Connection, Limits
 from ...core.states import Parting
 from ...errors import ConnectionLost, MsgrError
 from ...frame import LARGE
+from ..background import Background
 from ..runtime import Runtime
 from ..stream import READ_SIZE, SocketStream
 from .base import Driver, Host
@@ -57,7 +56,7 @@ class LoopDriver(Driver):
         self._timer: asyncio.TimerHandle | None = None
         self._waited = False  # for more to write together
         self._fault: Exception | None = None
-        self._tasks: TaskGroup | None = None
+        self._tasks: Background | None = None
         self._over: Callable[[], None] | None = None
         self._behind = False  # there was more to write than a batch
         self._running = self._reads = self._writes = False
@@ -73,8 +72,9 @@ class LoopDriver(Driver):
         finally:
             self.end(None)
             self._stop()
+            self.call_due()
 
-    def begin(self, tasks: TaskGroup, over: Callable[[], None]) -> None:
+    def begin(self, tasks: Background, over: Callable[[], None]) -> None:
         """Do what `run` does, without a task for it: an idle connection holds none. Whoever begins it ends it."""
         self._tasks, self._over = tasks, over
         self._start()
@@ -88,10 +88,15 @@ class LoopDriver(Driver):
         """Take note that there is something to write, or room to read."""
         if self._turn is None and self._running:
             self._turn = self._loop.call_soon(self._guard, self._do)
+        elif self._waited and self._turn is not None and not self._is_little():
+            self._waited = False
+            self._turn.cancel()
+            self._turn = self._loop.call_soon(self._guard, self._do)
 
     def _guard(self, step: Callable[[], None]) -> None:
         try:
             step()
+            self.call_due()
         except Exception as fault:  # whatever it is, it ends this connection, and is raised where that can be heard
             self._fault = fault
             self._stop()
@@ -187,13 +192,17 @@ class LoopDriver(Driver):
 
     def _write_at_once(self) -> None:
         super()._write_at_once()
-        if self._turn is not None and self._reads and not (self._left or self.connection.has_output):
+        over = self._broken is not None or self.ended
+        if self._turn is not None and self._reads and not (over or self._left or self.connection.has_output):
             self._turn.cancel()  # an acknowledgement was due, and went with the message
             self._turn = None
 
     def _do(self) -> None:
         """Write what there is, as far as that goes, and read on where there is room."""
         self._turn = None
+        if self._broken is not None:
+            self._end_broken(self._broken)
+            return
         if self._coalesce and not self._waited and self._is_little():
             self._waited = True
             self._turn = self._loop.call_later(self._coalesce, self._guard, self._do)
@@ -207,11 +216,11 @@ class LoopDriver(Driver):
             self._go_on_reading()
 
     def _write(self) -> None:
-        pieces, self._left = self._left or self.connection.data_to_send(), []
+        pieces, self._left = self._left or self._output(), []
         try:
             self._left = self._socket.send_now(pieces) if pieces else []
         except ConnectionLost as error:
-            self.end(error)
+            self._end_broken(error)
             return
         self._take_events()  # all nonces may have been used up
         if self._left:

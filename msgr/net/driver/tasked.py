@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import anyio
-from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from ...core import Connection, Limits
 from ...core.states import Parting
 from ...errors import ConnectionLost
 from ...frame import LARGE
+from ..background import Background
 from ..bell import Bell
 from ..runtime import Runtime
 from ..stream import Stream
@@ -32,7 +32,7 @@ class TaskDriver(Driver):
         self._resting = False  # the writer waits for work
         super().__init__(connection, stream, limits, runtime, host)
 
-    def begin(self, tasks: TaskGroup, over: Callable[[], None]) -> None:
+    def begin(self, tasks: Background, over: Callable[[], None]) -> None:
         """Drive the connection in the background, and call `over` when the stream is closed."""
         tasks.start_soon(self._run, over)
 
@@ -45,6 +45,8 @@ class TaskDriver(Driver):
     def wake(self) -> None:
         """Take note that there is something to write, or room to read."""
         self._work.ring()
+        if self.ended:  # another connection took its place: nobody waits until this one can be written to
+            self._reading.cancel()
 
     def flush(self) -> None:
         """Have what is queued written: at once where that is better, and nobody writes already."""
@@ -71,6 +73,7 @@ class TaskDriver(Driver):
             self.end(None)
             with anyio.CancelScope(shield=True):
                 await self._stream.aclose()
+            self.call_due()
 
     def _stop_reading(self) -> None:
         self._reading.cancel()
@@ -106,27 +109,34 @@ class TaskDriver(Driver):
             self._came(came)
         else:
             self._finished()
+        self.call_due()
         return True
 
     async def _write(self) -> None:
         while True:
             if self._coalesce and self._is_little():
-                await anyio.sleep(self._coalesce)
+                with anyio.move_on_after(self._coalesce):
+                    while self._is_little():
+                        await self._work.wait()
+            if self._broken is not None:
+                self._end_broken(self._broken)
             left, self._left = self._left, []
-            pieces = left or self.connection.data_to_send()
+            pieces = left or self._output()
             if pieces:
                 self._writing = True
                 try:
                     await self._stream.send(pieces)
                 except ConnectionLost as error:
-                    self.end(error)
+                    self._end_broken(error)
                 self._writing = False
                 self.wake()
                 self._tell_room()
+                self.call_due()
                 if self.connection.has_output:
                     await checkpoint()  # who fills what was emptied has a turn: or channels would run dry in one go
                 continue
             self._take_events()
+            self.call_due()
             if self.ended:
                 break
             if isinstance(self.connection.state, Parting):
@@ -134,6 +144,13 @@ class TaskDriver(Driver):
             self._resting = True
             await self._work.wait()
             self._resting = False
+
+    def _end_broken(self, error: ConnectionLost) -> None:
+        """End; what came is handed on first, unless the reader waits for the rest of a body, in a place of its own."""
+        if len(self.connection.space()) < LARGE:
+            super()._end_broken(error)
+        else:
+            self.end(error)
 
     async def _take_leave(self) -> None:
         """Tell a peer whose handshake failed that all is said: it need not wait for more, nor we for long (NODE-8)."""
@@ -150,4 +167,5 @@ class TaskDriver(Driver):
                 continue
             self.connection.handle_deadline(now=self.runtime.clock())
             self._take_events()
+            self.call_due()
             self.wake()  # there may be a keepalive to write
