@@ -107,8 +107,10 @@ class ChaosLink:
                 await self._going.wait()
                 kept = await self._pass_on(sink, script, kept, data)
         except anyio.EndOfStream:
+            await self._going.wait()
             await self._finish(sink)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            await self._going.wait()
             self._end(reset=True)  # one end was reset, so the other is too
 
     async def _receive_soon(self, source: anyio.abc.ByteStream) -> bytes:

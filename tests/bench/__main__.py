@@ -1,8 +1,9 @@
 """msgr against what else a user of Python could take, in one command: `python -m tests.bench`.
 
 Every figure is that of two fresh processes over loopback, whose messages are checked by who gets them: each one came,
-once, in order, and is what was sent (of those above 64 KiB the length, beginning, middle and end). The clock stops when the receiver has said so. All transports do the same work one
-after the other in random order, again and again; medians are shown, and ratios are made within a repetition.
+once, in order, and is what was sent (of those above 64 KiB the length, beginning, middle and end). The clock stops when
+the receiver has said so. All transports do the same work one after the other in random order, again and again; medians
+are shown, and ratios are made within a repetition.
 """
 
 from __future__ import annotations

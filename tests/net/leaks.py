@@ -11,6 +11,7 @@ from typing import Final, Self
 import anyio
 from anyio.lowlevel import checkpoint
 
+_ESTABLISHED: Final = "01"
 _CLOSE_WAIT: Final = "08"
 
 
@@ -52,9 +53,18 @@ async def reaches(count: Callable[[], int], value: int) -> None:
 
 def close_wait(port: int) -> int:
     """Count this machine's sockets at `port` whose other end has closed, and which nobody here has closed."""
+    return _sockets(port, _CLOSE_WAIT)
+
+
+def established(port: int) -> int:
+    """Count this machine's sockets at `port` which neither end has closed."""
+    return _sockets(port, _ESTABLISHED)
+
+
+def _sockets(port: int, state: str) -> int:
     found = 0
     for table in ("tcp", "tcp6"):
         for line in Path("/proc/net", table).read_text("ascii").splitlines()[1:]:
-            local, state = line.split()[1], line.split()[3]
-            found += state == _CLOSE_WAIT and int(local.rpartition(":")[2], 16) == port
+            local, at = line.split()[1], line.split()[3]
+            found += at == state and int(local.rpartition(":")[2], 16) == port
     return found

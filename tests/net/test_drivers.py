@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import anyio
@@ -14,9 +16,16 @@ from msgr import Limits, Message, Messenger, Outcome, Policy, Session, Timeouts
 from msgr.net.driver.looped import LoopDriver
 from msgr.net.driver.tasked import TaskDriver
 from msgr.net.stream import SocketStream
+from msgr.testing import ChaosLink, ChaosProxy
+from msgr.testing.sockets import RawStream
 from msgr.wire import Octets
 
-from .world import ADMIN, BOUND, KEYRING, LOOPBACK, address, dialled, echoing
+from . import raw
+from .leaks import established, until
+from .mesh import talk
+from .nodes import QUICK, messenger
+from .streams import CUTS, Cut, MemoryStream, Wrapped
+from .world import ADMIN, BOUND, KEYRING, LOOPBACK, address, all_of, dialled, echoing, pair, port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -32,6 +41,8 @@ LOOPS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "trio": ("trio", {}),
 }
 CALLED_BACK: Final = ("asyncio", "uvloop")
+LARGE_ONES: Final = 16
+"""Messages of a mebibyte that are more than the system takes for somebody who does not read."""
 
 
 @pytest.fixture(scope="module", params=LOOPS)
@@ -186,3 +197,137 @@ async def test_who_leaves_in_the_middle_leaves_nothing() -> None:
                     scope.cancel()
                     await anyio.lowlevel.checkpoint()
             assert scope.cancelled_caught
+
+
+@pytest.mark.parametrize("how", CUTS)
+async def test_what_came_before_a_write_failed_is_delivered_first(how: Cut) -> None:
+    """A peer says what it has to say and is gone; whoever writes to it before reading hears it all the same."""
+    async with msgr.serve(LOOPBACK, name="mon.a", auth=None) as server:
+        connected = socket.create_connection(("127.0.0.1", port(server)))
+        async with RawStream(connected) as stream:
+            hand = await raw.by_hand(stream, address(server))
+            session = await anext(server)
+            await anyio.wait_all_tasks_blocked()
+            for tid in range(20):
+                hand.send_message(Message(type=1, tid=tid, front=bytes(1000)))
+            connected.sendall(b"".join(map(bytes, hand.data_to_send())))
+            if how == "RST":
+                stream.reset()
+            connected.close()
+            for _ in range(3):  # the first may still be taken by the system
+                session.post(Message(type=2))
+            with anyio.fail_after(BOUND):
+                assert await _until_over(session) == 20
+            assert isinstance(session.error, msgr.ConnectionLost)
+
+
+async def test_a_connection_that_is_displaced_while_it_writes_goes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads there any more, so what it waits for would never come."""
+    filled = _note_when_full(monkeypatch)
+    async with ChaosProxy() as proxy:
+        options: dict[str, Any] = {"policy": Policy.stateful_server(), "advertise": proxy.address, "timeouts": QUICK}
+        async with msgr.serve(LOOPBACK, name="mon.a", auth=None, **options) as server:
+            proxy.target = str(server.listening[0])
+            async with Messenger("client.a", auth=None, policy=Policy.lossless_client(), timeouts=QUICK) as client:
+                near = client.session(proxy.address)
+                await near.ready()
+                far = await anext(server)
+                proxy.links[0].stall()
+                for tid in range(LARGE_ONES):
+                    far.post(Message(type=1, tid=tid, data=bytes(1 << 20)))
+                await until(filled.is_set)
+                near.post(Message(type=2, tid=7))  # is held there, and holds up the FIN that comes after it
+                assert near.driver is not None
+                near.driver.end(msgr.ConnectionLost("this end notices that the network is dead, the other does not"))
+                with anyio.fail_after(BOUND):
+                    assert [(await near.receive()).tid for _ in range(LARGE_ONES)] == list(range(LARGE_ONES))
+                    assert (await far.receive()).tid == 7
+                assert (far.stats.counters.connections, proxy.links[0].over) == (2, False)
+                await until(lambda: established(server.listening[0].port) == 1)
+                near.abort()
+                far.abort()
+
+
+def _note_when_full(monkeypatch: pytest.MonkeyPatch) -> anyio.Event:
+    """Return what is set when a socket takes no more."""
+    filled = anyio.Event()
+    send_now = SocketStream.send_now
+
+    def noting(stream: SocketStream, pieces: list[Octets]) -> list[Octets]:
+        rest = send_now(stream, pieces)
+        if rest:
+            filled.set()
+        return rest
+
+    monkeypatch.setattr(SocketStream, "send_now", noting)
+    return filled
+
+
+async def test_a_given_stream_that_is_displaced_while_it_writes_goes_at_once() -> None:
+    """The same over a stream of anyio's, on which somebody waits in every loop."""
+    one, other = MemoryStream.pair()
+    given = Noted(one)
+    async with messenger(1, node=False, listen=LOOPBACK) as ours, messenger(2, node=False, listen=LOOPBACK) as theirs:
+        link = ChaosLink(other, RawStream(socket.create_connection(("127.0.0.1", port(theirs)))))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.run)
+            near = ours.session(address(theirs), stream=given)
+            far = await talk(near, theirs)
+            link.stall()
+            for tid in range(4):
+                near.post(Message(type=1, tid=tid, data=bytes(1 << 20)))
+            far.post(Message(type=2, tid=7))  # is held there, and holds up the FIN that comes after it
+            await anyio.wait_all_tasks_blocked()
+            assert far.driver is not None
+            far.driver.end(msgr.ConnectionLost("this end notices that the network is dead, the other does not"))
+            with anyio.fail_after(BOUND):
+                assert (await near.receive()).tid == 7
+                assert [(await far.receive()).tid for _ in range(4)] == list(range(4))
+            assert (near.stats.counters.connections, link.over) == (2, False)
+            await until(lambda: given.closed)
+            near.abort()
+            far.abort()
+            tasks.cancel_scope.cancel()
+
+
+class Noted(Wrapped):
+    """A stream that tells whether it was closed."""
+
+    closed = False
+
+    async def aclose(self) -> None:
+        self.closed = True
+        await self.inner.aclose()
+
+
+async def test_a_close_does_not_wait_for_more() -> None:
+    """With `coalesce`, what is left to be written is written when it is known to be all."""
+    async with _patient() as (near, far), anyio.create_task_group() as tasks:
+        await near.send(Message(type=1, tid=5))
+        await anyio.wait_all_tasks_blocked()
+        assert (near.stats.queued, far.stats.inbox) == (1, 0)
+        with anyio.fail_after(BOUND):
+            tasks.start_soon(near.close)
+            assert [message.tid for message in await all_of(far)] == [5]
+            await near.ended()
+        assert near.error is far.error is None
+
+
+async def test_a_batch_that_fills_up_does_not_wait_for_more() -> None:
+    """With `coalesce`, what is written in any case takes what waits along."""
+    async with _patient() as (near, far):
+        await near.send(Message(type=1, tid=0))
+        await anyio.wait_all_tasks_blocked()
+        assert (near.stats.queued, far.stats.inbox) == (1, 0)
+        for tid in range(1, 5):
+            await near.send(Message(type=1, tid=tid, data=bytes(300_000)))
+        with anyio.fail_after(BOUND):
+            assert [(await far.receive()).tid for _ in range(5)] == list(range(5))
+        near.abort()
+
+
+@asynccontextmanager
+async def _patient() -> AsyncIterator[tuple[Session, Session]]:
+    """Hold both ends of a session, the first of which waits for more than a test takes."""
+    async with pair(timeouts=Timeouts(coalesce=6 * BOUND, close=6 * BOUND)) as (near, far):
+        yield near, far

@@ -1,4 +1,7 @@
-"""Which tests prove what other interconnects taught (spec/interconnect.md): tests name the items in their docstrings and comments."""
+"""Which tests prove what other interconnects taught (spec/interconnect.md).
+
+Tests name the items in their docstrings and comments.
+"""
 
 from __future__ import annotations
 

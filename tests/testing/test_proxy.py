@@ -11,7 +11,7 @@ import pytest
 from msgr import ConnectionLost, Message, MsgrError, Outcome, Policy, Timeouts, connect, serve
 from msgr.errors import StateError
 from msgr.testing import Chaos, ChaosProxy
-from msgr.wire import EntityAddr
+from msgr.wire import Endpoint, EntityAddr
 
 from ..net.leaks import until
 from ..net.world import ADMIN, KEYRING, LOOPBACK, address, echoing
@@ -106,6 +106,29 @@ async def test_a_stall_is_outlived() -> None:
             assert proxy.stats.bytes == before
             proxy.resume()
             await session.receive()
+
+
+async def test_a_stall_holds_back_the_end_as_well() -> None:
+    """As a network does that is dead: nobody hears that the other end has gone."""
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as far, ChaosProxy() as proxy:
+        port = far.extra(anyio.abc.SocketAttribute.local_port)
+        proxy.target = f"v2:127.0.0.1:{port}"
+        where = Endpoint.parse(proxy.address)
+        near = await anyio.connect_tcp(where.host, where.port)
+        (listening,) = far.listeners
+        assert isinstance(listening, anyio.abc.SocketListener)
+        accepted = await listening.accept()
+        await near.send(b"x")
+        assert await accepted.receive() == b"x"
+        proxy.stall()
+        await near.aclose()
+        with anyio.move_on_after(0.05) as waiting:
+            await accepted.receive()
+        assert waiting.cancelled_caught
+        proxy.resume()
+        with pytest.raises(anyio.EndOfStream):
+            await accepted.receive()
+        await accepted.aclose()
 
 
 @pytest.mark.parametrize("seed", range(3))
