@@ -193,8 +193,9 @@ class Session:
             error = Overloaded(f"{held} bytes are not delivered yet, {limit} are allowed [DELIVERY-4]")
             try:
                 self.finish(error)
-            finally:
-                raise error
+            except Exception as fault:  # what an `on_done` made of it
+                raise error from fault
+            raise error
         return self._queue(message, forward)
 
     async def until_written(self) -> None:

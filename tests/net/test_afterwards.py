@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from msgr import ConnectionLost, Message, Messenger, Outcome, Policy, Session
+from msgr import ConnectionLost, Limits, Message, Messenger, Outcome, Overloaded, Policy, Session
 from msgr.core.states import Ended
 from msgr.net.afterwards import Afterwards
 from msgr.net.driver.base import Driver
@@ -188,6 +188,19 @@ async def test_a_message_cannot_be_sent_again_by_the_session_that_has_ended() ->
         assert None not in [receipt.outcome for receipt in receipts]
         await until(lambda: near.sessions == ())
         await until(lambda: not other.connected)
+
+
+async def test_who_queues_too_much_hears_of_that_and_not_of_what_a_call_makes_of_it() -> None:
+    def fail(outcome: Outcome) -> None:
+        raise ZeroDivisionError(outcome.value)
+
+    async with messenger(1, limits=Limits(buffered=1 << 20)) as near:
+        session = near.session(NOWHERE)
+        session.post(Message(type=1)).on_done = fail
+        with pytest.raises(Overloaded) as raised:
+            session.post(Message(type=1, data=bytes(1 << 20)))
+        assert isinstance(raised.value.__cause__, ZeroDivisionError)
+        assert session.error is raised.value
 
 
 async def test_who_stopped_waiting_is_forgotten() -> None:
