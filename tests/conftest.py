@@ -30,8 +30,10 @@ SLOW: Final = (
     "net/accept",
     "standin",
     "cli/test_mon.py",
+    "sessions_model/test_cuts_in_parts.py",
+    "sessions_model/test_machine.py",
 )
-"""Rooms whose tests start daemons, or wait for what does not come: the quick suite leaves them out as a whole."""
+"""Rooms whose tests start daemons, wait for what does not come, or try thousands of ways: too long to be quick."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
