@@ -45,7 +45,7 @@ class Broker:
         self._waiting.append(mine)
         try:
             await mine.wait()
-        except BaseException:
+        except BaseException:  # cancelled: who waits no longer must not keep a place, nor a permit
             if mine.is_set():  # it came together with the cancellation
                 self.give_back()
             else:

@@ -15,8 +15,9 @@ class Receipt(PlainReceipt):
     """What became of one message: `await receipt`, or look at `receipt.outcome`, None while it is open.
 
     Every receipt ends in exactly one outcome, at the latest when its session does. `on_done`, if set by then, is called
-    with it once what the messenger was about is done: it may send, or end the session. What it raises ends a connection
-    and the messenger's body with it.
+    with it once what the messenger was about is done: it may send, or end the session. What it raises comes out of the
+    call that settled the receipt (`send` or `post` of a lossy session, `close`, `abort`), which has done its work all
+    the same; where no call did, it ends a connection, and the messenger's body with it.
     """
 
     __slots__ = ("_afterwards", "_bell", "_done")
