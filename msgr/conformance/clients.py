@@ -27,14 +27,14 @@ from .peer import Checks, Terms
 from .result import Judgement, Result
 from .servers import Settings
 from .transcript import Transcript
-from .verdict import Ending, NotJudged, Role, Verdict
+from .verdict import NotJudged, Role, Verdict, Violation
 from .wire import Wire
 
 _SOON: Final = 0.25
 """How old a connection may be, in seconds, to be judged."""
 _PLACES: Final = 16
 _TRIES: Final = 4
-"""How often a client may give up a connection before it says what the case is about."""
+"""How often a client may leave a connection where it should go on, before that is held against it."""
 
 
 class _Room:
@@ -97,6 +97,45 @@ class _Reception:
         peer = Accepting(Wire(connected, transcript), self.terms, self.host, self, seen_as(sockaddr))
         self.peers.append(peer)
         return peer
+
+    @property
+    def was_left(self) -> bool:
+        """Whether the client has ended its last connection, as far as was read."""
+        return bool(self.peers) and not self.peers[-1].is_open
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for peer in self.peers:
+            await peer.leave()
+
+
+async def _run(case: Case, reception: _Reception) -> None:
+    """Run a case on the client's next connection, and anew where the client leaves: it may have been tired of waiting.
+
+    Only what it does every time is its answer to what the case says. Raises Violation and NotJudged.
+    """
+    leaving: Violation | None = None
+    for left in reversed(range(_TRIES)):
+        try:
+            first = await reception.next()
+        except NotJudged:
+            if leaving is not None:  # after that it does not come again
+                raise leaving from None
+            raise
+        reception.begin = time.monotonic()
+        try:
+            await case.run(first)
+            return
+        except GaveUp:
+            if left:
+                continue
+            if first.is_open:
+                raise NotJudged("the client does not come back for more than to leave") from None
+            raise reception.terms.checks.fail(f"the connection is {first.wire.ending.value}, {_TRIES} times") from None
+        except Violation as violation:
+            if not left or not reception.was_left:
+                raise
+            leaving = violation
 
 
 async def judge_client(
@@ -185,21 +224,10 @@ async def _judge(case: Case, host: Host, room: _Room, settings: Settings) -> tup
 
     async def begin() -> None:
         try:
-            for left in reversed(range(_TRIES)):
-                first = await reception.next()
-                reception.begin = time.monotonic()
-                try:
-                    await case.run(first)
-                    return
-                except GaveUp:
-                    if first.wire.ending is Ending.OPEN and not left:
-                        raise NotJudged("the client does not come back for more than to leave") from None
-                    if not left:
-                        raise checks.fail(f"the connection is {first.wire.ending.value}, {_TRIES} times") from None
+            await _run(case, reception)
         finally:
             with anyio.CancelScope(shield=True):
-                for peer in reception.peers:
-                    await peer.leave()
+                await reception.close()
 
     result = await judge(
         case,

@@ -11,12 +11,15 @@ import pytest
 from msgr.conformance import Case, Judgement, Result, Role, Settings, Verdict, all_cases, choose, judge_client
 from msgr.conformance.case import TOPICS
 from msgr.errors import ConnectFailed
+from msgr.frame import Frame, Tag
 from msgr.net.tasks import quiet_tasks
+from msgr.payload import AuthReplyMore
 
 from .client_lies import LIES, lie_for
 from .diallers import HABITS, Habit, keep_dialling
-from .liar import HONEST, Lie
+from .liar import HONEST, Lie, Past
 from .test_servers import AT_ONCE, HANDSHAKE, SEEN, nobody, verdicts
+from .twists import TooStrict, refuses
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +68,33 @@ async def test_a_lie_is_seen_through(topic: str, brisk: Settings, anyio_backend:
         for case in choose(CASES, [topic]):
             tasks.start_soon(confront, case)
     assert missed == []
+
+
+async def test_a_client_may_tire_of_a_connection_at_any_step(patient: Settings) -> None:
+    steps = (Tag.HELLO, Tag.AUTH_REPLY_MORE, Tag.AUTH_DONE, Tag.AUTH_SIGNATURE, Tag.SERVER_IDENT)
+    dialled, left = 0, set()
+
+    def tires(frame: Frame, past: Past) -> Frame:
+        nonlocal dialled
+        dialled += not past
+        tired, step = dialled % 2, steps[dialled // 2 % len(steps)]
+        if tired and frame.tag == step:
+            left.add(step)
+            raise TooStrict
+        return frame
+
+    judgement = await judged(HABITS["cephx-lossless"], Lie(hears=tires), choose(CASES, ["STATE-1"]), patient, HANDSHAKE)
+    assert {case: verdict for case, verdict in verdicts(judgement).items() if verdict is not Verdict.PASS} == {}
+    assert left == set(steps)
+
+
+async def test_a_client_that_leaves_every_time_is_held_to_it(brisk: Settings) -> None:
+    lie = refuses(AuthReplyMore)
+    judgement = await judged(
+        HABITS["cephx-lossless"], lie, choose(CASES, ["STATE-1/before-the-identity"])[:1], brisk, HANDSHAKE
+    )
+    (result,) = judgement.results
+    assert (result.verdict, result.seen, len(result.transcripts)) == (Verdict.FAIL, "the connection is closed", 4)
 
 
 def test_every_lie_is_for_a_case() -> None:
