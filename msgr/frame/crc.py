@@ -81,10 +81,10 @@ class CrcRev0(CrcMode):
         """Return preamble, segments and epilogue."""
         sums = [crc32c(segment, _START) ^ INVERSION for segment in frame.segments]
         sums += [0] * (preamble.MAX_SEGMENTS - len(sums))
-        head = preamble.pack(frame.tag, [len(segment) for segment in frame.segments], frame.compressed)
+        head = preamble.pack(frame.tag, tuple(map(len, frame.segments)), frame.compressed)
         return [head, *frame.segments, _EPILOGUE_0.pack(late_flags(frame.aborted), *sums)]
 
-    def open_head(self, data: Octets) -> Head:
+    def open_head(self, data: bytes) -> Head:
         """Open a preamble."""
         frame = Preamble.decode(data)
         return Head(frame, sum(frame.lengths) + _EPILOGUE_0.size)
@@ -105,7 +105,7 @@ class CrcRev1(CrcMode):
         """Return preamble, segments with the checksum of the first behind it, and epilogue; raises ConfigError."""
         tag, segments, aborted, compressed = frame
         first, *others = segments
-        pieces: list[Octets] = [preamble.pack(tag, [len(segment) for segment in segments], compressed)]
+        pieces: list[Octets] = [preamble.pack(tag, tuple(map(len, segments)), compressed)]
         if len(first):
             pieces += (first, _CHECKSUM.pack(crc32c(first, _START) ^ INVERSION))
         if others:
@@ -117,7 +117,7 @@ class CrcRev1(CrcMode):
             raise ConfigError(f"{tag_name(tag)} has one segment and cannot be aborted in msgr2.1")
         return pieces
 
-    def open_head(self, data: Octets) -> Head:
+    def open_head(self, data: bytes) -> Head:
         """Open a preamble."""
         frame = Preamble.decode(data)
         lengths = frame.lengths

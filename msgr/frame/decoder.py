@@ -39,10 +39,11 @@ class FrameDecoder:
         "_data",
         "_filled",
         "_head",
+        "_limits",
         "_start",
         "_view",
+        "_within",
         "compressor",
-        "limits",
         "mode",
         "tap",
     )
@@ -57,7 +58,8 @@ class FrameDecoder:
         self.mode = mode
         self.compressor: FrameCompressor | None = None
         """What was agreed; without it, a compressed frame is refused (FRAME-8)."""
-        self.limits = limits
+        self._limits = limits
+        self._within: Preamble | None = None  # the last one that was found to be within them
         self.tap = tap
         self._admit = admit
         self._data = b""
@@ -66,6 +68,16 @@ class FrameDecoder:
         self._head: Head | None = None
         self._body: memoryview | None = None
         self._filled = 0
+
+    @property
+    def limits(self) -> FrameLimits:
+        """How long the segments of the frames that follow may be."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: FrameLimits) -> None:
+        self._limits = limits
+        self._within = None
 
     @property
     def pending(self) -> int:
@@ -141,7 +153,9 @@ class FrameDecoder:
                 self.tap(raw)
             head = mode.open_head(raw)
             preamble = head.preamble
-            self.limits.check(preamble)
+            if preamble is not self._within:  # those that come often are remembered, and are the same object
+                self._limits.check(preamble)
+                self._within = preamble
             if head.verified:
                 self._let_in(preamble)
             self._head = head
@@ -163,7 +177,7 @@ class FrameDecoder:
             self._let_in(head.preamble)
         if self.compressor is None or not frame.compressed:
             return frame
-        plain = self.compressor.unpack(frame, self.limits)
+        plain = self.compressor.unpack(frame, self._limits)
         self._admit(Preamble(plain.tag, tuple(map(len, plain.segments))))
         return plain
 

@@ -5,7 +5,6 @@ Nobody outside this package asks whether a connection is encrypted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Final, NamedTuple, Protocol
 
@@ -67,19 +66,22 @@ class Frame(NamedTuple):
         return cls(tag, segments[:count])
 
 
-@dataclass(slots=True)
-class Head:
+class Head(NamedTuple):
     """The first bytes of a frame, opened.
 
     `body_size` more bytes must follow. `verified` tells whether the preamble may be acted on already; where it is
     False (msgr2.0 secure), only the lengths may be used until the body is opened (FRAME-10). `inline` holds what of
-    segment 0 came with the head. Nobody changes one; it is not frozen because one is made a frame.
+    segment 0 came with the head.
     """
 
     preamble: Preamble
     body_size: int
     verified: bool = True
-    inline: bytes = field(default=b"", repr=False)
+    inline: bytes = b""
+
+    def __repr__(self) -> str:
+        # What came with the head may be secret.
+        return f"Head({self.preamble!r}, body_size={self.body_size}, verified={self.verified})"
 
 
 class FrameMode(Protocol):
@@ -92,7 +94,7 @@ class FrameMode(Protocol):
     def seal(self, frame: Frame) -> list[Octets]:
         """Return the bytes of `frame` in pieces, large segments uncopied; raises NoncesExhausted."""
 
-    def open_head(self, data: Octets) -> Head:
+    def open_head(self, data: bytes) -> Head:
         """Open the first `head_size` bytes of a frame; raises FrameError."""
 
     def open_body(self, head: Head, body: memoryview) -> Frame:

@@ -17,13 +17,13 @@ Slots beyond the number of segments are sent as zeros and not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
 
 from ..errors import ChecksumError, FrameError, FrameTooLarge
-from ..wire import PREAMBLE_SEED, Octets
+from ..wire import PREAMBLE_SEED
 from ..wire.checksum import INVERSION, crc32c
 from .tag import parse_tag, tag_name
 
@@ -43,6 +43,8 @@ _TAGS: Final = tuple(map(parse_tag, range(256)))
 MAX_SEGMENTS: Final = 4
 ALIGNMENTS: Final = (8, 8, 8, 4096)
 COMPRESSED: Final = 1
+REMEMBERED: Final = 512
+"""How many preambles are remembered, packed and taken apart: most messages have one that others had before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class FrameLimits:
                 )
 
 
-def pack(tag: int, lengths: Sequence[int], compressed: bool) -> bytes:
+@lru_cache(REMEMBERED)
+def pack(tag: int, lengths: tuple[int, ...], compressed: bool) -> bytes:
     """Return the 32 bytes that begin a frame, checksum included (FRAME-2, FRAME-3)."""
     count = len(lengths)
     flags = COMPRESSED if compressed else 0
@@ -99,9 +102,10 @@ class Preamble(NamedTuple):
         return pack(self.tag, self.lengths, self.compressed)
 
     @classmethod
-    def decode(cls, data: Octets) -> Preamble:
-        """Take the first 32 bytes apart; raises ChecksumError (FRAME-3) and FrameError (FRAME-1, FRAME-4)."""
-        number, count, l0, l1, l2, l3, flags, expected = _TAKEN.unpack_from(data)
+    @lru_cache(REMEMBERED)
+    def decode(cls, data: bytes) -> Preamble:
+        """Take 32 bytes apart; raises ChecksumError (FRAME-3) and FrameError (FRAME-1, FRAME-4)."""
+        number, count, l0, l1, l2, l3, flags, expected = _TAKEN.unpack(data)
         actual = crc32c(data[:_CHECKED], _START) ^ INVERSION
         if actual != expected:
             raise ChecksumError(f"preamble checksum {expected:#010x}, its bytes give {actual:#010x}", rule="FRAME-3")
@@ -114,5 +118,4 @@ class Preamble(NamedTuple):
             lengths = lengths[:count]
         if not lengths[-1] and count > 1:
             raise FrameError(f"{tag_name(tag)} with {count} segments, the last one empty", rule="FRAME-4")
-        # What the constructor of a NamedTuple comes to, without its call: there is one for every frame.
-        return tuple.__new__(cls, (tag, lengths, flags & COMPRESSED != 0))
+        return cls(tag, lengths, flags & COMPRESSED != 0)

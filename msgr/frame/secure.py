@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -173,11 +174,10 @@ def _tampered(what: str) -> IntegrityError:
     return IntegrityError(f"{what} does not verify under its AES-GCM tag", rule="FRAME-10")
 
 
-@dataclass(slots=True)
 class _OpenHead(Head):
     """A head of msgr2.0, with the decryption that its body goes on with."""
 
-    context: AEADDecryptionContext = field(kw_only=True, repr=False)
+    context: AEADDecryptionContext
 
 
 class SecureRev0(SecureMode):
@@ -188,15 +188,17 @@ class SecureRev0(SecureMode):
 
     def seal(self, frame: Frame) -> list[Octets]:
         """Encrypt the whole frame in one operation."""
-        head = preamble.pack(frame.tag, [len(segment) for segment in frame.segments], frame.compressed)
+        head = preamble.pack(frame.tag, tuple(map(len, frame.segments)), frame.compressed)
         return self._encrypt_all([head, *_pad(frame.segments, _FLAGS[frame.aborted])])
 
-    def open_head(self, data: Octets) -> Head:
+    def open_head(self, data: bytes) -> Head:
         """Decrypt the preamble, which stays unverified until the body is there."""
         context = Cipher(self._key, GCM(self._receive.next())).decryptor()
         frame = Preamble.decode(context.update(data))
         size = sum(map(_padded, frame.lengths)) + _BLOCK + _TAG_SIZE
-        return _OpenHead(frame, size, verified=False, context=context)
+        head = _OpenHead(frame, size, verified=False)
+        head.context = context
+        return head
 
     def open_body(self, head: Head, body: memoryview) -> Frame:
         """Decrypt the rest and verify it all."""
@@ -218,6 +220,27 @@ class SecureRev0(SecureMode):
         return Frame(tag, segments[: len(lengths)], compressed=compressed)
 
 
+@lru_cache(preamble.REMEMBERED)
+def _outline(
+    tag: int, lengths: tuple[int, ...], compressed: bool, aborted: bool
+) -> tuple[bytes, tuple[bytes, bytes, bytes]]:
+    """Return the preamble of a frame of msgr2.1, and what follows each of the segments of block C."""
+    _, b, c, d = _four(lengths)
+    ends = _ZEROS[-b % _BLOCK], _ZEROS[-c % _BLOCK], _ZEROS[-d % _BLOCK] + _STATUS[aborted]
+    return preamble.pack(tag, lengths, compressed), ends
+
+
+@lru_cache(preamble.REMEMBERED)
+def _extent(data: bytes) -> tuple[Preamble, int, int]:
+    """Return a preamble, how many bytes follow the head in msgr2.1, and where the inline part ends within that."""
+    frame = Preamble.decode(data)
+    first, *others = map(_padded, frame.lengths)
+    size = first - _INLINE_SIZE + _TAG_SIZE if first > _INLINE_SIZE else 0
+    if others:
+        size += sum(others) + _BLOCK + _TAG_SIZE
+    return frame, size, preamble.SIZE + frame.lengths[0]
+
+
 class SecureRev1(SecureMode):
     """Secure mode of msgr2.1."""
 
@@ -231,20 +254,12 @@ class SecureRev1(SecureMode):
         # Segments that are not there and empty ones add the same to block C: nothing. So four serve for any number.
         first, front, middle, data = segments if count == MAX_SEGMENTS else (*segments, *_NOTHING)[:MAX_SEGMENTS]
         lengths = a, b, c, d = len(first), len(front), len(middle), len(data)
-        head = preamble.pack(tag, lengths[:count], compressed) + first[:_INLINE_SIZE]
-        sealed: list[Octets] = [self._encrypt(head.ljust(_HEAD_PLAIN, b"\0"))]
+        begin, (after_front, after_middle, end) = _outline(tag, lengths[:count], compressed, aborted)
+        sealed: list[Octets] = [self._encrypt((begin + first[:_INLINE_SIZE]).ljust(_HEAD_PLAIN, b"\0"))]
         if a > _INLINE_SIZE:
             sealed += self._encrypt_all(_pad((first[_INLINE_SIZE:],)))
         if count > 1:
-            pieces = (
-                front,
-                _ZEROS[-b % _BLOCK],
-                middle,
-                _ZEROS[-c % _BLOCK],
-                data,
-                _ZEROS[-d % _BLOCK],
-                _STATUS[aborted],
-            )
+            pieces = (front, after_front, middle, after_middle, data, end)
             if b + c + d < LARGE:
                 sealed.append(self._encrypt(b"".join(pieces)))
             else:
@@ -253,17 +268,12 @@ class SecureRev1(SecureMode):
             raise ConfigError(f"{tag_name(tag)} has one segment and cannot be aborted in msgr2.1")
         return sealed
 
-    def open_head(self, data: Octets) -> Head:
+    def open_head(self, data: bytes) -> Head:
         """Verify and decrypt preamble and inline part."""
         plain = self._decrypt(data, "the head of a frame")
-        frame = Preamble.decode(plain)
-        _, lengths, _ = frame
-        count = len(lengths)
-        first, b, c, d = lengths if count == MAX_SEGMENTS else _four(lengths)
-        size = _padded(first) - _INLINE_SIZE + _TAG_SIZE if first > _INLINE_SIZE else 0
-        if count > 1:
-            size += ((b + _PAST) & -_BLOCK) + ((c + _PAST) & -_BLOCK) + ((d + _PAST) & -_BLOCK) + _BLOCK + _TAG_SIZE
-        return Head(frame, size, True, plain[preamble.SIZE : preamble.SIZE + first])
+        frame, size, end = _extent(plain[: preamble.SIZE])
+        # What the constructor of a NamedTuple comes to, without its call: there is one for every frame.
+        return tuple.__new__(Head, (frame, size, True, plain[preamble.SIZE : end]))
 
     def open_body(self, head: Head, body: memoryview) -> Frame:
         """Verify and decrypt what follows the head."""

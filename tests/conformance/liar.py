@@ -78,10 +78,10 @@ class _Watched:
     def seal(self, frame: Frame) -> list[Octets]:
         return [self._lie.seals(frame, b"".join(bytes(piece) for piece in self._mode.seal(frame)))]
 
-    def open_head(self, data: Octets) -> Head:
+    def open_head(self, data: bytes) -> Head:
         head = self._mode.open_head(data)
         if self.head_size == 32 and head.verified:
-            self._lie.head(bytes(data))
+            self._lie.head(data)
         return head
 
     def open_body(self, head: Head, body: memoryview) -> Frame:

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from msgr.errors import ChecksumError, ConfigError, FrameError, UnexpectedFrame
+from msgr.errors import ChecksumError, ConfigError, FrameError, FrameTooLarge, UnexpectedFrame
 from msgr.frame import (
     Frame,
     FrameDecoder,
@@ -173,6 +173,27 @@ def test_no_more_is_allocated_than_has_come() -> None:
         assert tracemalloc.get_traced_memory()[1] < 9 << 20
     finally:
         tracemalloc.stop()
+
+
+@EVERY_MODE
+def test_new_limits_hold_for_preambles_that_were_within_the_old_ones(name: str, revision: Revision) -> None:
+    sender, receiver = mode_pair(name, revision)
+    decoder = FrameDecoder(receiver, GENEROUS, admit_all)
+    once, again = (b"".join(bytes(piece) for piece in sender.seal(MESSAGE)) for _ in range(2))
+    decoder.feed(once)
+    assert decoder.next_frame() == MESSAGE
+    decoder.limits = FrameLimits((64, 64, 64, 399))
+    decoder.feed(again)
+    with pytest.raises(FrameTooLarge):
+        decoder.next_frame()
+
+
+@EVERY_MODE
+def test_more_preambles_than_are_remembered(name: str, revision: Revision) -> None:
+    said = [Frame(Tag.MESSAGE, (b"h" * 41, bytes(size), b"", b"data")) for size in range(1, 700)]
+    decoder = FrameDecoder(mode_pair(name, revision)[1], GENEROUS, admit_all)
+    decoder.feed(sealed(name, revision, *said, *said))
+    assert take_all(decoder) == said + said
 
 
 def test_what_was_delivered_does_not_change_with_the_buffer() -> None:

@@ -190,3 +190,9 @@ def test_keys_stay_out_of_reprs() -> None:
         for secret in (keys.key, keys.server_nonce, keys.client_nonce):
             assert repr(secret)[2:-1] not in shown
             assert secret.hex() not in shown
+
+
+def test_what_comes_with_a_head_stays_out_of_its_repr() -> None:
+    head = secure_mode(Revision.REV1, SECRET, client=False).open_head(wires(Revision.REV1, MESSAGE)[0][:96])
+    assert head.inline
+    assert repr(head.inline)[2:-1] not in repr(head)
