@@ -69,11 +69,12 @@ It may call `pause`, or raise ConnectionLost: the connection then ends as if the
 
 def check_message(message: Message, limits: Limits) -> None:
     """Raise MessageTooLarge or ConfigError for a message that cannot be sent (LIMIT-2)."""
-    if len(message.front) > limits.front or len(message.middle) > limits.middle or len(message.data) > limits.data:
+    size = message.size
+    if size > limits.front or size > limits.middle or size > limits.data:  # else no segment is too long
         for name in ("front", "middle", "data"):
-            size, limit = len(getattr(message, name)), getattr(limits, name)
-            if size > limit:
-                raise MessageTooLarge(f"{name} has {size} bytes, {limit} are allowed [LIMIT-2]")
+            length, limit = len(getattr(message, name)), getattr(limits, name)
+            if length > limit:
+                raise MessageTooLarge(f"{name} has {length} bytes, {limit} are allowed [LIMIT-2]")
     message.check()
 
 

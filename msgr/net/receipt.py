@@ -23,7 +23,9 @@ class Receipt(PlainReceipt):
     __slots__ = ("_afterwards", "_bell", "_done")
 
     def __init__(self, afterwards: Afterwards) -> None:
-        super().__init__()
+        self.outcome = None  # what the base class would do: there is a receipt for every message
+        self.seq = 0
+        self._told = None
         self._afterwards = afterwards
         self._bell: Bell | None = None
         self._done: Callable[[Outcome], None] | None = None

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import anyio
-from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
+from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from ..core import Limits, Peer, Timeouts, check_message
 from ..errors import ConfigError, ConnectionLost, MessageTooLarge, MsgrError, Overloaded
@@ -165,20 +165,22 @@ class Session:
         `forward` is another session, to which the message goes if it is certainly not delivered here (DELIVERY-2).
 
         Raises MessageTooLarge and ConfigError for a message that cannot be sent, ConnectionLost (or the PeerError that
-        ended it) where the session is over. A send that was cancelled has queued nothing.
+        ended it) where the session is over. A send that was cancelled has queued nothing. It looks whether it was, and
+        lets others have their turn, as often as a batch begins or 64 messages were sent, not for each of them.
         """
         check_message(message, self.limits)
-        await checkpoint_if_cancelled()
-        while self.core.traffic.held(OVERHEAD) >= self.limits.outbox and not self.over:
+        traffic = self.core.traffic
+        self._queued += 1
+        if self._queued % _BURST == 0:
+            await checkpoint()
+        elif not traffic.queue.count:
+            await checkpoint_if_cancelled()
+        while traffic.held(OVERHEAD) >= self.limits.outbox and not self.over:
             if self._has_room_in(message.channel):
                 break
             await self.until_written()
         self._check()
-        receipt = self._queue(message, forward)
-        self._queued += 1
-        if self._queued % _BURST == 0:
-            await cancel_shielded_checkpoint()
-        return receipt
+        return self._queue(message, forward)
 
     def post(self, message: Message, *, forward: Heir | None = None) -> Receipt:
         """Queue a message without waiting, as `send` does otherwise.

@@ -227,3 +227,16 @@ async def test_sending_can_be_cancelled_where_there_is_room() -> None:
         assert scope.cancelled_caught
         await near.send(Message(type=2))
         assert (await far.receive()).type == 2
+
+
+async def test_who_is_cancelled_in_the_middle_of_a_batch_sends_no_more_than_one() -> None:
+    async with memory_pair() as (near, far):
+        sent = 0
+        with anyio.CancelScope() as scope:
+            while True:
+                await near.send(Message(type=1, tid=sent))
+                sent += 1
+                if sent == 100:
+                    scope.cancel()
+        assert 100 <= sent <= 164
+        assert [(await far.receive()).tid for _ in range(sent)] == list(range(sent))

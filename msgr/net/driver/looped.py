@@ -185,10 +185,10 @@ class LoopDriver(Driver):
 
     def flush(self) -> None:
         """Have what is queued written: at once where that is better, and no more than a batch of it waits."""
-        if self._behind:
-            self.wake()
-        else:
+        if self._prompt and not self._behind:
             super().flush()
+        elif self._turn is None or self._waited:  # else it is written in a turn that is due: so it is for most
+            self.wake()
 
     def _write_at_once(self) -> None:
         super()._write_at_once()
