@@ -132,7 +132,8 @@ def on_message(ctx: Context[Config], state: Ready, frame: Frame) -> State:
     session.met = True
     message = session.traffic.receive(frame)
     if message is not None:
-        ctx.emit(MessageReceived(message))
+        # What the constructor of a NamedTuple comes to, without its call: there is one for every message.
+        ctx.emit(tuple.__new__(MessageReceived, (message,)))
     return state
 
 

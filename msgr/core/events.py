@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ..auth import Identity
 from ..errors import MsgrError
@@ -104,9 +104,8 @@ class RemoteReset:
     full: bool
 
 
-@dataclass(slots=True)
-class MessageReceived:
-    """A message came in. Nobody changes one; it is not frozen because there is one for every message."""
+class MessageReceived(NamedTuple):
+    """A message came in."""
 
     message: Message
 

@@ -179,7 +179,8 @@ class Session:
             if self._has_room_in(message.channel):
                 break
             await self.until_written()
-        self._check()
+        if self.over:
+            self._check()
         return self._queue(message, forward)
 
     def post(self, message: Message, *, forward: Heir | None = None) -> Receipt:

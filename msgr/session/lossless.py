@@ -101,7 +101,7 @@ class LosslessSession(Traffic):
         """
         extension = self._extension
         ack_seq, message = take_message(frame) if extension is None else extension.take_message(frame)
-        if ack_seq:
+        if ack_seq and (self._sent or self._replay or ack_seq > self.out_seq):  # else it says nothing new
             self.acknowledge(ack_seq)
         self._ack_due = True
         seq, expected, counters = message.seq, self.in_seq + 1, self.counters

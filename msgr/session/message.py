@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from struct import error as struct_error
 from typing import Any, Final, NoReturn
 
 from ..errors import ConfigError, PeerError
@@ -107,9 +108,12 @@ class Message:
         Only one that is `extended` tells the channel. The first `start` bytes are left out: they went in parts.
         """
         channel, compat = self.channel if extended else 0, self.compat_version
-        header = pack_header(
-            seq, self.tid, self.type, self.priority, self.version, 0, 0, ack_seq, FLAGS, compat, channel
-        )
+        try:
+            header = pack_header(
+                seq, self.tid, self.type, self.priority, self.version, 0, 0, ack_seq, FLAGS, compat, channel
+            )
+        except struct_error as error:
+            raise ConfigError(f"a message's header: {error} [MESSAGE-1]") from None
         front, middle, data = self.pieces(start) if start else (self.front, self.middle, self.data)
         if len(data):
             # What the constructor of a NamedTuple comes to, without its call: there is one for every message.

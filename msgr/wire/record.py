@@ -76,22 +76,16 @@ def layout(cls: type[Record]) -> tuple[tuple[str, Codec[Any]], ...]:
 class Row:
     """The layout of a record whose fields all have a fixed size, for those too many to make objects of."""
 
-    __slots__ = ("_name", "_struct", "size", "take")
+    __slots__ = ("pack", "size", "take")
 
     def __init__(self, cls: type[Record]) -> None:
         codecs = [codec for _, codec in layout(cls)]
-        self._name = cls.__name__
-        self._struct = Struct("<" + "".join(codec.code for codec in codecs if isinstance(codec, Fixed)))
-        self.size = self._struct.size
-        self.take = self._struct.unpack
+        struct = Struct("<" + "".join(codec.code for codec in codecs if isinstance(codec, Fixed)))
+        self.size = struct.size
+        self.pack = struct.pack
+        """Return the bytes of the fields in their order: that they fit, the caller makes sure of."""
+        self.take = struct.unpack
         """Return the fields in their order, from `size` bytes: that they are as many, the caller makes sure of."""
-
-    def pack(self, *values: int) -> bytes:
-        """Return the bytes of the fields in their order; raises ConfigError."""
-        try:
-            return self._struct.pack(*values)
-        except struct_error as error:
-            raise ConfigError(f"{self._name}: {error}") from None
 
 
 class _Code(NamedTuple):
