@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from .run import ENVIRONMENT, LIMIT, PROGRAM, Msgr
+from .run import ENVIRONMENT, PROGRAM, Msgr
 
 SOME = ("BANNER", "KEEPALIVE-2", "AUTH-25", "FRAME-13")
 
@@ -120,8 +120,8 @@ def test_list(msgr: Msgr, role: str) -> None:
     assert {case["rule"] for case in chosen} == {"BANNER-2"}
 
 
-def test_our_command_as_a_client(tmp_path: Path) -> None:
-    """`msgr ping`, called again and again, as the client that is judged."""
+def test_our_command_as_a_client(msgr: Msgr) -> None:
+    """`msgr ping`, called again and again, as the client that is judged by a process of its own."""
     with subprocess.Popen(
         [*PROGRAM, "conform", "client", "v2:127.0.0.1:0", "BANNER-3", "AUTH-7", "IDENT-4", "--json"],
         env=ENVIRONMENT,
@@ -133,13 +133,7 @@ def test_our_command_as_a_client(tmp_path: Path) -> None:
         ready = next((line for line in judge.stderr if "listening at" in line), "")
         address = ready.split()[-1].removesuffix("/0")
         while judge.poll() is None:
-            subprocess.run(
-                [*PROGRAM, "ping", address, "--count", "1"],
-                env=ENVIRONMENT,
-                capture_output=True,
-                timeout=LIMIT,
-                check=False,
-            )
+            msgr("ping", address, "--count", "1")
         assert judge.stdout is not None
         document = json.loads(judge.stdout.read())
     assert document["conforms"] is True

@@ -61,6 +61,7 @@ def test_python_runs(block: Block) -> None:
         exec(code, names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", CONSOLE)
 def test_console_shows_what_is_printed(command: Command) -> None:
     program = shutil.which("msgr", path=str(Path(sys.executable).parent))

@@ -24,7 +24,7 @@ from .monitor import FSID, Monitor, client, cluster
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
-TTL = 1.2
+TTL = 0.8
 """Seconds that a ticket for a service lives; a quarter less until it is due."""
 
 
@@ -37,9 +37,11 @@ def keeper(admin: Cluster) -> TicketKeeper:
 
 @asynccontextmanager
 async def short_lived() -> AsyncIterator[tuple[Monitor, Cluster]]:
-    """Hold a client whose tickets live for a moment."""
-    async with cluster(service_ttl=TTL) as (monitor,), client(monitor) as admin:
-        yield monitor, admin
+    """Hold a client whose tickets live for a moment, and which looks at them as often as that takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("msgr.mon.tickets._SHORTEST", TTL / 8)
+        async with cluster(service_ttl=TTL) as (monitor,), client(monitor) as admin:
+            yield monitor, admin
 
 
 async def test_tickets_are_renewed_before_they_expire() -> None:
@@ -97,7 +99,7 @@ async def test_waiting_for_a_ticket_ends_with_the_session() -> None:
 
 @pytest.mark.parametrize("reply", ["no cephx", "no sense", "not asked for"])
 async def test_answers_that_make_no_sense_end_the_session(reply: str) -> None:
-    async with short_lived() as (monitor, admin):
+    async with cluster() as (monitor,), client(monitor) as admin:
         tickets = dict(keeper(admin).holder.tickets)
         payload = {"no cephx": b"", "no sense": b"\xff", "not asked for": bytes(20)}[reply]
         told = AuthReply(protocol=1 if reply == "no cephx" else 2, result=0, global_id=1, payload=payload)
@@ -106,12 +108,16 @@ async def test_answers_that_make_no_sense_end_the_session(reply: str) -> None:
             await monitor.tell(told, session)
 
         monitor.renewing = answer
+        keeper(admin).holder.drop(EntityType.OSD)
+        with anyio.fail_after(BOUND), pytest.raises(ConnectionLost, match="ticket for osd"):
+            await keeper(admin).ticket(EntityType.OSD)
         await until(lambda: len(monitor.sessions) >= 2)
         await until(lambda: admin.connected)
-        # The tickets are those of the new handshake: nothing was kept of the answer.
+        # What was missing came with the new handshake: nothing was kept of the answer.
         fresh = keeper(admin).holder.tickets
         assert set(fresh) == set(tickets)
-        assert fresh[EntityType.OSD] is not tickets[EntityType.OSD]
+        assert fresh[EntityType.OSD].blob != tickets[EntityType.OSD].blob
+        assert fresh[EntityType.MGR] is tickets[EntityType.MGR]
 
 
 async def test_a_monitor_that_gives_less_is_not_asked_at_full_speed() -> None:

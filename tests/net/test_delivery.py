@@ -49,7 +49,7 @@ async def alone(limits: Limits | None = None, timeouts: Timeouts = QUICK) -> Asy
         session.abort()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))])
 @pytest.mark.parametrize("channels", [None, ChannelQuotas(part=4096)], ids=["plain", "channels"])
 async def test_delivered_undelivered_and_unknown_are_all_that_was_sent(
     channels: ChannelQuotas | None, seed: int

@@ -18,6 +18,7 @@ def msgr(capsys: pytest.CaptureFixture[str]) -> Msgr:
     return Msgr(capsys)
 
 
+@pytest.mark.slow  # test_runner.py has them all as well
 def test_all_hold(msgr: Msgr) -> None:
     outcome = msgr("vectors", "verify", "--json")
     count = sum(len(file.vectors) for file in loaded().values())
