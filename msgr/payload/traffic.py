@@ -54,7 +54,7 @@ assert _HEADER.size == HEADER_SIZE  # MESSAGE-1
 
 # Messages are many, so their headers are not made objects of.
 pack_header: Final = _HEADER.pack
-"""Return the bytes of a MessageHeader from its fields in their order; raises struct.error for what does not fit."""
+"""Return the bytes of a MessageHeader from its fields in their order; raises Misfit."""
 unpack_header: Final = _HEADER.take
 """Return the fields of a MessageHeader in their order, from `HEADER_SIZE` bytes, which the caller makes sure of."""
 

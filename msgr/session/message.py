@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from struct import error as struct_error
 from typing import Any, Final, NoReturn
 
 from ..errors import ConfigError, PeerError
 from ..frame import Frame, Tag
 from ..payload import FLAGS, HEADER_SIZE, MessageHeader, pack_header, unpack_header
-from ..wire import Octets
+from ..wire import Misfit, Octets
 
 DEFAULT_PRIORITY: Final = 127
 _MESSAGE: Final = Tag.MESSAGE
@@ -112,7 +111,7 @@ class Message:
             header = pack_header(
                 seq, self.tid, self.type, self.priority, self.version, 0, 0, ack_seq, FLAGS, compat, channel
             )
-        except struct_error as error:
+        except Misfit as error:
             raise ConfigError(f"a message's header: {error} [MESSAGE-1]") from None
         front, middle, data = self.pieces(start) if start else (self.front, self.middle, self.data)
         if len(data):

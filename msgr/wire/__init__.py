@@ -30,7 +30,7 @@ from .codec import (
 from .cursor import Octets, Reader
 from .entity import EntityName, EntityType, type_name
 from .features import MSG_ADDR2, SUPPORTED, BannerFeature, ConnectionFeatures
-from .record import Nested, Record, Row, layout
+from .record import Misfit, Nested, Record, Row, layout
 from .time import Timestamp
 from .versioned import Versioned
 
@@ -50,6 +50,7 @@ __all__ = [
     "Fixed",
     "IPAddress",
     "Map",
+    "Misfit",
     "Nested",
     "Octets",
     "Raw",

@@ -73,6 +73,10 @@ def layout(cls: type[Record]) -> tuple[tuple[str, Codec[Any]], ...]:
     return tuple((name, hint.__metadata__[0]) for name, hint in hints.items() if hasattr(hint, "__metadata__"))
 
 
+Misfit: Final = struct_error
+"""What `Row.pack` raises for a number that its field cannot hold."""
+
+
 class Row:
     """The layout of a record whose fields all have a fixed size, for those too many to make objects of."""
 
@@ -83,7 +87,7 @@ class Row:
         struct = Struct("<" + "".join(codec.code for codec in codecs if isinstance(codec, Fixed)))
         self.size = struct.size
         self.pack = struct.pack
-        """Return the bytes of the fields in their order: that they fit, the caller makes sure of."""
+        """Return the bytes of the fields in their order; raises Misfit."""
         self.take = struct.unpack
         """Return the fields in their order, from `size` bytes: that they are as many, the caller makes sure of."""
 

@@ -236,7 +236,8 @@ class TestAfterwards:
             script.end.send_message(Message(type=1, data=bytes(1 << 19)))
         batches = []
         while pieces := script.end.data_to_send():
-            batches.append(sum(Preamble.decode(bytes(piece)).tag == Tag.MESSAGE for piece in pieces if len(piece) == 32))
+            heads = [bytes(piece) for piece in pieces if len(piece) == 32]
+            batches.append(sum(Preamble.decode(head).tag == Tag.MESSAGE for head in heads))
         assert batches == [2, 2, 1]
 
 
