@@ -25,6 +25,7 @@ Handler: TypeAlias = Callable[[Any, Any, Any], State]
 Table: TypeAlias = Mapping[type[State], Mapping[int, Handler]]
 """Which frames are legal in which state, and what handles them (STATE-1)."""
 
+_COMPRESSION: Final = int(BannerFeature.COMPRESSION)  # a plain number: operations of flags are slow
 _SHOWN: Final = 8
 _END_OF_COUNTERS: Final = 1 << 63
 """Counters are u64 on the wire. A peer may push ours up to half of that, which leaves more than we will ever count."""
@@ -89,7 +90,7 @@ def introduce_node(ctx: Context[Config], login: Login, proof: PeerVerified) -> S
 
 def compression_is_discussed(ctx: Context[Config], met: Met) -> bool:
     """Tell whether the compression handshake takes place: both banners must have the bit (COMPRESSION-1)."""
-    return bool(met.banner.supported & ctx.config.banner_features & BannerFeature.COMPRESSION)
+    return bool(met.banner.supported & ctx.config.banner_features & _COMPRESSION)
 
 
 def compression_allowed(ctx: Context[Config], login: Login) -> Compression | None:

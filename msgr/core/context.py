@@ -39,11 +39,11 @@ class Context(Generic[C]):
 
     __slots__ = (
         "_config",
+        "_link",
         "ask",
         "dice",
         "events",
         "extended",
-        "link",
         "liveness",
         "node",
         "now",
@@ -58,8 +58,7 @@ class Context(Generic[C]):
     def __init__(self, config: C, transport: Transport, dice: Dice, sessions: SessionTable, link: Link) -> None:
         self._config = config
         self.sessions = sessions
-        self.link = link
-        """The connection itself, as its session knows it."""
+        self._link: Link | None = link
         self.transport = transport
         self.dice = dice
         self.events = NO_EVENTS
@@ -83,6 +82,17 @@ class Context(Generic[C]):
     def config(self) -> C:
         """The settings of this end."""
         return self._config
+
+    @property
+    def link(self) -> Link:
+        """The connection itself, as its session knows it."""
+        assert self._link is not None  # nothing is handled once it has ended
+        return self._link
+
+    def end(self) -> None:
+        """Let go of the connection, which holds this: as a ring, both would stay until the collector comes by."""
+        self._link = None
+        self.transport.end()
 
     @property
     def wall(self) -> float:

@@ -19,6 +19,7 @@ from .node import EXTENDED_CLIENT, EXTENDED_SERVER, payload_of, rejection
 from .server import SERVER, on_auth_request
 from .states import AwaitAuthRequest, AwaitBanner, AwaitEnd, AwaitHello, Ended, Parting, Ready, State, TurnServer
 
+_MSGR_EXT: Final = int(BannerFeature.MSGR_EXT)  # a plain number: operations of flags are slow
 _MESSAGE: Final = Tag.MESSAGE  # the one member there is: what was decoded is compared by identity, which is cheaper
 
 
@@ -72,16 +73,19 @@ class Machine:
             error.step = Step(state, self.dialled, transport.received_bytes, transport.sent_bytes)
 
     def _end(self, error: MsgrError | None) -> None:
+        if isinstance(self._state, Ended):
+            return
+        context = self._context
         self._note_step(error)
-        self._context.transport.discard()
         error = None if isinstance(error, Stopped) else error
         session = self._state.session if isinstance(self._state, Ready) else self._session
         self._state = Ended(error)
         if session is not None:
-            session.detach(self._context.link)
+            session.detach(context.link)
             if session.phase is Phase.CLOSED:
-                self._context.sessions.remove(session)
-        self._context.emit(Closed(error=error))
+                context.sessions.remove(session)
+        context.emit(Closed(error=error))
+        context.end()
 
     def _admit(self, preamble: Preamble) -> None:
         state = self._state
@@ -136,7 +140,7 @@ class Machine:
         revision = own.revision_with(peer)
         if revision not in context.config.revisions:
             raise BannerError(f"the peer speaks msgr {revision}, which is not allowed here", rule="BANNER-5")
-        if own.supported & peer.supported & BannerFeature.MSGR_EXT:
+        if own.supported & peer.supported & _MSGR_EXT:
             context.extended = True
             self._table = EXTENDED_CLIENT if self.dialled else EXTENDED_SERVER
         check_data = context.config.check_data

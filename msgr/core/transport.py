@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ..errors import BannerError
+from ..errors import BannerError, StateError
 from ..frame import Algorithm, Frame, FrameCompressor, FrameDecoder, FrameMode, Preamble, Revision, crc_mode
 from ..payload import Banner, banner
 from ..wire import Octets
@@ -186,3 +186,12 @@ class Transport:
         """Forget what was to be written."""
         self._out = []
         self.output_bytes = 0
+
+    def end(self) -> None:
+        """Forget it for good, and who was shown the preambles: nothing comes in any more."""
+        self.discard()
+        self._decoder.admit = _admit_nothing
+
+
+def _admit_nothing(preamble: Preamble) -> None:
+    raise StateError(f"a frame of {preamble.tag} after the end")

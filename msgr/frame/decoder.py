@@ -24,8 +24,8 @@ class FrameDecoder:
     A frame's lengths are held against `limits`, and its preamble is shown to `admit`, before any byte of its body is
     waited for (FRAME-9). Where the mode cannot verify a preamble early, `admit` sees it only with the whole frame. That
     of a compressed frame it sees twice: as it came, and with the lengths that the segments turned out to have.
-    `mode`, `compressor`, `limits` and `tap` may be replaced between frames; what was read ahead stays raw until it is
-    asked for. `tap` is shown the raw bytes of each frame as it is taken.
+    `mode`, `compressor`, `limits`, `admit` and `tap` may be replaced between frames; what was read ahead stays raw
+    until it is asked for. `tap` is shown the raw bytes of each frame as it is taken.
 
     What is fed is not copied as long as whole frames can be cut from it. A body that does not come whole gets a buffer
     of its own, which `space` offers to whoever can read straight into it.
@@ -34,7 +34,6 @@ class FrameDecoder:
     """
 
     __slots__ = (
-        "_admit",
         "_body",
         "_data",
         "_filled",
@@ -43,6 +42,7 @@ class FrameDecoder:
         "_start",
         "_view",
         "_within",
+        "admit",
         "compressor",
         "mode",
         "tap",
@@ -61,7 +61,7 @@ class FrameDecoder:
         self._limits = limits
         self._within: Preamble | None = None  # the last one that was found to be within them
         self.tap = tap
-        self._admit = admit
+        self.admit = admit
         self._data = b""
         self._view = memoryview(b"")  # of that, to cut without copying
         self._start = 0
@@ -178,7 +178,7 @@ class FrameDecoder:
         if self.compressor is None or not frame.compressed:
             return frame
         plain = self.compressor.unpack(frame, self._limits)
-        self._admit(Preamble(plain.tag, tuple(map(len, plain.segments))))
+        self.admit(Preamble(plain.tag, tuple(map(len, plain.segments))))
         return plain
 
     def _filled_body(self, size: int) -> memoryview | None:
@@ -194,6 +194,6 @@ class FrameDecoder:
         return body
 
     def _let_in(self, preamble: Preamble) -> None:
-        self._admit(preamble)
+        self.admit(preamble)
         if self.compressor is None and preamble.compressed:
             raise FrameError(f"{tag_name(preamble.tag)} says it is compressed; that was not agreed", rule="FRAME-8")

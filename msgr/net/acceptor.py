@@ -86,6 +86,7 @@ class Acceptor:
         """Rings when a descriptor was given back, or a session taken."""
         self._counts = AcceptStats()
         self._endpoint = endpoint
+        self._dialling = replace(endpoint, nonce=0)  # who dials has a nonce of its own, which it has not told yet
         self._sessions = sessions
         self._runtime = runtime
         self._host = host
@@ -145,7 +146,7 @@ class Acceptor:
         try:
             if not sockaddr:  # some systems leave it out where the other end has gone
                 raise OSError(errno.ENOTCONN, "it has no other end")
-            peer = entity_addr(self._endpoint, sockaddr)
+            peer = entity_addr(self._dialling, sockaddr)
             config = self._config_for(connected)
             stream = SocketStream(connected)
         except OSError as error:  # it has gone already, which is nobody's trouble but its own
@@ -158,7 +159,7 @@ class Acceptor:
         connection = Connection(
             config,
             dice=self._runtime.dice,
-            peer_address=replace(peer, nonce=0),
+            peer_address=peer,
             sessions=self._sessions,
             trace=self._runtime.trace,
         )

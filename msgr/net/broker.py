@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import cycle
 from typing import Final
 
@@ -13,6 +12,8 @@ from ..auth import Dice
 from ..wire import Reader
 
 _DRAW: Final = 4
+_TURNS: Final = (0, -1, None)
+"""Whose turn it is, by the place in the queue; None is for any."""
 
 
 class Broker:
@@ -28,7 +29,7 @@ class Broker:
         self._most = most
         self._dice = dice
         self._waiting: list[anyio.Event] = []
-        self._turns: cycle[Callable[[], int]] = cycle((lambda: 0, lambda: -1, self._any))
+        self._turns = cycle(_TURNS)
 
     @property
     def waiting(self) -> int:
@@ -56,7 +57,8 @@ class Broker:
     def give_back(self) -> None:
         """Take a permit back; who waits gets it at once."""
         if self._waiting:
-            self._waiting.pop(next(self._turns)()).set()
+            turn = next(self._turns)
+            self._waiting.pop(self._any() if turn is None else turn).set()
         else:
             self.held -= 1
 

@@ -71,7 +71,7 @@ async def connect(
             timeouts=timeouts,
             runtime=runtime,
         )
-        async with node, _ready(node.begin(core, address, expect=expect, stream=given)) as session:
+        async with node, await _ready(node.begin(core, address, expect=expect, stream=given)) as session:
             yield session
     finally:
         if given is not None:  # it is ours from the start, whatever goes wrong
@@ -79,12 +79,10 @@ async def connect(
                 await given.aclose()
 
 
-@asynccontextmanager
-async def _ready(session: Session) -> AsyncIterator[Session]:
-    """Hold a session from its first connection on."""
+async def _ready(session: Session) -> Session:
+    """Return a session once it has its first connection."""
     await session.ready()
-    async with session:
-        yield session
+    return session
 
 
 class _OnlyOne:

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -15,6 +16,9 @@ from ..errors import ConfigError, ConnectFailed
 from ..wire import AddressType, Endpoint, EntityAddr
 from .bell import Bell
 
+known_ip: Final = lru_cache(maxsize=256)(ip_address)
+"""What `ip_address` returns: the same few hosts dial, and are dialled, again and again."""
+_UNDER_WAY: Final = frozenset({errno.EINPROGRESS, errno.EALREADY})
 _HEAD_START: Final = 0.25
 """Seconds that an address has to itself before the next one is tried as well."""
 
@@ -23,7 +27,7 @@ def entity_addr(endpoint: Endpoint, sockaddr: tuple[str | int, ...]) -> EntityAd
     """Return the address of the wire for a socket's IPv4 or IPv6 address."""
     host, _, _zone = str(sockaddr[0]).partition("%")
     scope = int(sockaddr[3]) if len(sockaddr) > 3 else 0
-    return EntityAddr(endpoint.type, endpoint.nonce, ip_address(host), int(sockaddr[1]), scope_id=scope)
+    return EntityAddr(endpoint.type, endpoint.nonce, known_ip(host), int(sockaddr[1]), scope_id=scope)
 
 
 async def resolve(endpoint: Endpoint, *, passive: bool = False) -> list[tuple[int, tuple[str | int, ...]]]:
@@ -31,7 +35,7 @@ async def resolve(endpoint: Endpoint, *, passive: bool = False) -> list[tuple[in
     if endpoint.type is not AddressType.MSGR2:
         raise ConfigError(f"{endpoint.host}:{endpoint.port} is not an address of msgr v2; write v2:HOST:PORT")
     with suppress(ValueError):  # an IP address needs nobody who knows names, and no thread to ask one in
-        host = ip_address(endpoint.host)
+        host = known_ip(endpoint.host)
         family = socket.AF_INET if host.version == 4 else socket.AF_INET6
         if "%" not in endpoint.host:
             return [(family, (str(host), endpoint.port))]
@@ -107,10 +111,12 @@ async def connect_socket(family: int, sockaddr: tuple[str | int, ...]) -> socket
     try:
         connecting.setblocking(False)
         code = connecting.connect_ex(sockaddr)
-        if code == errno.EINPROGRESS:
+        if code == errno.EINPROGRESS:  # within one host it is done by now, and to ask again costs less than to wait
+            code = connecting.connect_ex(sockaddr)
+        if code in _UNDER_WAY:
             await anyio.wait_writable(connecting)
             code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
+        if code not in (0, errno.EISCONN):
             raise OSError(code, os.strerror(code))
     except BaseException:  # cancellation too: nobody else knows of this socket
         connecting.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
 
 import anyio
 
@@ -12,7 +11,7 @@ from ..errors import ConnectFailed, ConnectionLost, ConnectTimedOut, Simultaneou
 from ..session import SessionTable
 from ..wire import AddressType, Endpoint, EntityAddr
 from .broker import Broker, Permit
-from .dial import dial
+from .dial import dial, known_ip
 from .driver import Driver, Host, driver_of
 from .runtime import Runtime
 from .session import Session
@@ -117,4 +116,4 @@ def _own(stream: Stream) -> EntityAddr | None:
         return None
     if own == other:
         raise SimultaneousOpen(f"the socket is connected to itself, at {own[0]} port {own[1]}", rule="SIMOPEN-2")
-    return EntityAddr(AddressType.MSGR2, 0, ip_address(own[0].partition("%")[0]), own[1])
+    return EntityAddr(AddressType.MSGR2, 0, known_ip(own[0].partition("%")[0]), own[1])

@@ -34,7 +34,7 @@ from .log import EventLog
 from .methods import ClientAuth, ServerAuth, client_methods, server_methods
 from .runtime import Runtime
 from .session import Session
-from .settings import Settings
+from .settings import LIMITS, TIMEOUTS, Settings
 from .stream import AnyioStream, Stream
 from .tasks import quiet_tasks
 
@@ -92,8 +92,8 @@ class Messenger:
             policies=Policies.given(policy, policies),
             compression=Compressions.given(compression),
             channels=channels,
-            limits=limits or Limits(),
-            timeouts=timeouts or Timeouts(),
+            limits=limits or LIMITS,
+            timeouts=timeouts or TIMEOUTS,
             runtime=runtime or Runtime(),
         )
         # No methods at all are an error, and not method none.
@@ -211,6 +211,8 @@ class Messenger:
 
     async def close(self) -> None:
         """End all sessions in good order, each within `Timeouts.close`. Cancelling it ends them at once."""
+        if all(session.over for session in self.sessions):  # as when the only one was closed before: no group for that
+            return
         async with anyio.create_task_group() as tasks:
             for session in self.sessions:
                 tasks.start_soon(session.close)

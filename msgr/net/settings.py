@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from ..auth import ClientMethod, ServerMethod
 from ..core import ClientConfig, Compressions, Limits, ServerConfig, Timeouts
@@ -11,6 +12,10 @@ from ..frame import Mode, Revision
 from ..session import ChannelQuotas, Policies
 from ..wire import AddressType, EntityAddr, EntityName, EntityType
 from .runtime import Runtime
+
+LIMITS: Final = Limits()
+TIMEOUTS: Final = Timeouts()
+"""What holds unless others are given; made once, as there may be a messenger for each connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

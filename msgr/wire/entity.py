@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, unique
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from ..errors import ConfigError
 from .codec import named, text
@@ -29,6 +29,10 @@ def type_name(number: int) -> str:
     return EntityType(number).name.lower() if number in EntityType._value2member_map_ else f"type-{number}"
 
 
+_NAMED: Final = {type_name(member): member for member in EntityType if member < EntityType.AUTH}
+"""The types of which there are entities, by name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityName(Record):
     """The name of an entity, such as `client.admin`, `osd.3` or `mon.` (whose id is empty).
@@ -48,10 +52,9 @@ class EntityName(Record):
     def parse(cls, name: str) -> Self:
         """Return the name written as `type.id`; raises ConfigError."""
         kind, dot, ident = name.partition(".")
-        kinds = {type_name(member): member for member in EntityType if member < EntityType.AUTH}
-        if not dot or kind not in kinds:
-            raise ConfigError(f"{name!r} is not an entity name: TYPE.ID with TYPE one of {', '.join(kinds)}")
-        return cls(type=kinds[kind], id=ident)
+        if not dot or kind not in _NAMED:
+            raise ConfigError(f"{name!r} is not an entity name: TYPE.ID with TYPE one of {', '.join(_NAMED)}")
+        return cls(type=_NAMED[kind], id=ident)
 
     def __str__(self) -> str:
         return f"{type_name(self.type)}.{self.id}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import chain, repeat
 
 import anyio
@@ -137,9 +137,13 @@ async def test_a_connection_that_is_not_even_made(monkeypatch: pytest.MonkeyPatc
     async def never(*_: object, **__: object) -> None:
         await anyio.sleep_forever()
 
-    with socket.socket() as deaf:
+    with socket.socket() as deaf, ExitStack() as waiting:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
+        for _ in range(4):  # more than it lets wait: who comes now has no answer at all
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(deaf.getsockname())
         for function, host in (("getaddrinfo", "localhost"), ("wait_writable", "127.0.0.1")):
             where = f"v2:{host}:{deaf.getsockname()[1]}"
             monkeypatch.setattr(anyio, function, never)

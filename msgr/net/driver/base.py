@@ -227,6 +227,7 @@ class Driver(ABC):
 
     def _note_end(self, error: MsgrError | None) -> None:
         self.error = self.error or error
+        self.connection.woken = None  # nothing does any more, and without a cycle all of it is freed at once
         self._stop_reading()
         self.changed.ring()
         if self.session is not None:
@@ -254,11 +255,19 @@ class Driver(ABC):
         self._after_reading()
 
     def _after_reading(self) -> None:
+        shaking_hands = self.session is None
         self._prompt = True
         self._take_events()
         self._tell_room()  # an acknowledgement is no event, but makes room
         if self.connection.has_output:
-            self.wake()
+            if shaking_hands:
+                self._answer()
+            else:
+                self.wake()
+
+    def _answer(self) -> None:
+        """Have the next step of a handshake written, to which nobody has anything to add."""
+        self.wake()
 
     def _tell_room(self) -> None:
         """Wake those who wait for messages to be written, or for what was written to be acknowledged."""

@@ -115,9 +115,29 @@ async def test_all_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+class FarAway(socket.socket):
+    """A socket whose peer has not answered yet when it is asked first."""
+
+    def connect_ex(self, address: object, /) -> int:
+        """Begin to connect, or say that this is under way."""
+        code = super().connect_ex(address)  # type: ignore[arg-type]
+        return code if code == errno.EINPROGRESS else errno.EALREADY
+
+
+async def test_an_answer_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within one host connections are made at once; beyond it, they are waited for."""
+    monkeypatch.setattr("msgr.net.dial.socket.socket", FarAway)
+    with socket.create_server((HERE, 0)) as listening:
+        there = listening.getsockname()
+        connected, _ = await dial(Endpoint.parse(f"v2:{HERE}:{there[1]}"))
+        assert connected.getpeername() == there
+        connected.close()
+
+
 async def test_cancelled_at_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left of what was begun, nor of what had just been reached. Demand 27."""
     monkeypatch.setattr("msgr.net.dial._HEAD_START", 0.0)
+    monkeypatch.setattr("msgr.net.dial.socket.socket", FarAway)
     with socket.create_server((HERE, 0), backlog=400) as listening:
         ends = [(socket.AF_INET, listening.getsockname())] * 2
         reached = 0
