@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from .runner import Failed, end, run_once
+from .runner import Failed, answer, end, run_once
 from .transports import Entry
 from .works import MIB, Kind, Work
 
@@ -49,7 +49,7 @@ def idle(entry: Entry, directory: Path, sessions: int) -> dict[str, float]:
         address = server.line()
         empty = resident(server.pid)
         with end({**orders, "address": address}, _PATIENCE) as client:
-            if (line := client.line()) != "held":
+            if (line := answer(client, server)) != "held":
                 raise Failed(f"the client says {line[:100]}")
             return {"sessions": float(sessions), "idle_bytes": (resident(server.pid) - empty) / sessions}
 

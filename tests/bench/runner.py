@@ -77,12 +77,16 @@ def run_once(entry: Entry, work: Work, directory: Path) -> dict[str, float]:
     orders = {"transport": entry.name, "work": work.document(), "directory": str(directory)}
     patience = work.seconds + _PATIENCE
     with end(orders, patience) as server, end({**orders, "address": server.line()}, patience) as client:
-        try:
-            document = client.line()
-        except Failed as failure:
-            raise Failed(f"client: {failure}; server: {server.said()}") from None
-    figures: dict[str, float] = json.loads(document)
+        figures: dict[str, float] = json.loads(answer(client, server))
     return figures
+
+
+def answer(client: End, server: End) -> str:
+    """Return the next line of a client; where it has none, raises Failed with what both ends complained about."""
+    try:
+        return client.line()
+    except Failed as failure:
+        raise Failed(f"client: {failure}; server: {server.said()}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 
 import anyio
 
-from msgr import ConnectionLost, Keyring, Limits, Message, Mode, Policy, Session, connect, serve
+from msgr import ConnectionLost, Keyring, Limits, Message, Mode, Policy, Session, Timeouts, connect, serve
 from msgr.wire import Octets
 
 from ..links import Announce, Link, Talk, Task
@@ -20,6 +20,8 @@ _TYPE: Final = 1
 keyring_of = lru_cache(Keyring.load)
 _ONE: Final = Limits(inbox=1, outbox=1)
 """Limits that let a session hold one message at a time."""
+_PATIENT: Final = Timeouts(handshake=60.0)
+"""For thousands of ends in one process, which stands still for seconds whenever the collector looks through them."""
 
 
 class SessionLink:
@@ -64,6 +66,7 @@ class Own:
                 policy=policy,
                 modes=self._modes,
                 limits=_limits(task.work),
+                timeouts=_timeouts(task.work),
             ) as server,
             anyio.create_task_group() as tasks,
         ):
@@ -77,7 +80,13 @@ class Own:
         policy = Policy.lossy_client() if _short(task.work) else Policy.lossless_client()
         keyring = keyring_of(str(task.directory / KEYRING))
         async with connect(
-            address, name=CLIENT, auth=keyring, policy=policy, modes=self._modes, limits=_limits(task.work)
+            address,
+            name=CLIENT,
+            auth=keyring,
+            policy=policy,
+            modes=self._modes,
+            limits=_limits(task.work),
+            timeouts=_timeouts(task.work),
         ) as session:
             yield SessionLink(session)
 
@@ -89,6 +98,10 @@ def _short(work: Work) -> bool:
 
 def _limits(work: Work) -> Limits | None:
     return _ONE if work.kind is Kind.COPIES else None
+
+
+def _timeouts(work: Work) -> Timeouts | None:
+    return _PATIENT if work.kind is Kind.HOLD else None
 
 
 def secure() -> Own:
